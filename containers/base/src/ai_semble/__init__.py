@@ -1,0 +1,3 @@
+"""What every Ai-semble service stands on."""
+
+__version__ = "2.0.0"

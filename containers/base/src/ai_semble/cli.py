@@ -1,0 +1,55 @@
+"""The `ai-semble` command. Packages add their own by the entry point group `ai_semble.commands`."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import entry_points
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ai_semble import __version__
+from ai_semble.errors import AiSembleError
+from ai_semble.topology import SERVICES
+
+
+def create_cli() -> typer.Typer:
+    """The command line with every command of the installed packages."""
+    cli = typer.Typer(
+        help="Ai-semble: several AI environments on one machine, each its own.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+    )
+    cli.command("serve")(serve)
+    cli.command("version")(version)
+    for entry in sorted(entry_points(group="ai_semble.commands"), key=lambda entry: entry.name):
+        cli.add_typer(entry.load(), name=entry.name)
+    return cli
+
+
+def serve(service: Annotated[str, typer.Argument(help="One of: " + ", ".join(SERVICES))]) -> None:
+    """Run one service in the foreground."""
+    # The imports stand here since every other command would pay for them.
+    from ai_semble.loading import load_config  # noqa: PLC0415
+    from ai_semble.serve import serve as run  # noqa: PLC0415
+
+    if service not in SERVICES:
+        raise typer.BadParameter(f"there is no service {service}; there are {', '.join(SERVICES)}")
+    run(service, load_config())
+
+
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+def main() -> None:
+    """Entry point: a known error is one line and a hint, never a traceback."""
+    try:
+        create_cli()()
+    except AiSembleError as error:
+        errors = Console(stderr=True, soft_wrap=True)
+        errors.print(f"[bold red]error:[/] {error.detail}", highlight=False)
+        errors.print(f"[bold]hint:[/]  {error.user_hint}", highlight=False)
+        sys.exit(1)

@@ -1,0 +1,172 @@
+"""The configuration: every key, its type, its default, its limits, in one place.
+
+Defaults < the TOML file < variables `AI_SEMBLE_<SECTION>__<KEY>`. Unknown keys are refused.
+`loading.py` reads it; `ai-semble config show` says where each value came from.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ai_semble.paths import Paths
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Bytes = Annotated[int, Field(ge=0)]
+Seconds = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+KIB, MIB, GIB = 1024, 1024**2, 1024**3
+
+
+class Section(BaseModel):
+    """A table of the configuration file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class EnvironmentConfig(Section):
+    """Which environment this is."""
+
+    name: str = Field(
+        "default", pattern=r"^[a-z][a-z0-9-]{0,31}$", description="Name: lower-case letters, digits, hyphens."
+    )
+
+
+class ServerConfig(Section):
+    """How every service listens."""
+
+    host: str = Field(
+        "127.0.0.1", description="Address to listen on. Only loopback is accepted without keys."
+    )
+    allowed_hosts: tuple[str, ...] = Field(
+        ("localhost", "127.0.0.1", "[::1]"),
+        description="Names that a Host header may have (against DNS rebinding), without port.",
+    )
+    allowed_origins: tuple[str, ...] = Field(
+        (), description="Web origins whose pages may call the API, as `https://app.example`."
+    )
+    max_body_bytes: Bytes = Field(32 * MIB, description="Longest request body, except dataset uploads.")
+    max_requests: Count = Field(1024, description="Requests a service answers at once; more get 503.")
+    shutdown_grace_s: Seconds = Field(10, description="Time for running requests to end when stopping.")
+
+
+class ResourcesConfig(Section):
+    """What the services of this machine share."""
+
+    threads: int = Field(0, ge=0, description="Compute threads of each engine; 0 is one per core.")
+
+
+class LogsConfig(Section):
+    """JSON logs on standard output."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level written.")
+
+
+class ModelsConfig(Section):
+    """Where models are and which there are."""
+
+    directory: Path | None = Field(
+        None, description="Folder of installed models; default under XDG_DATA_HOME."
+    )
+    catalogues: tuple[Path, ...] = Field(
+        (),
+        description="Further catalogue files, beside the shipped one and the config folder's `models.toml`.",
+    )
+
+
+class OrchestratorConfig(Section):
+    """The public API."""
+
+    port: Port = Field(8080, description="Port of the public API.")
+    in_flight: Count = Field(256, description="Requests passed to one service at once; more get 503.")
+    connect_timeout_s: Seconds = Field(2, description="Time to reach a service.")
+    answer_timeout_s: Seconds = Field(300, description="Longest silence of a service before 504.")
+    health_timeout_s: Seconds = Field(2, description="Time a service has to answer a health question.")
+
+
+class UpstreamConfig(Section):
+    """What every service behind the gateway has."""
+
+    address: str = Field("127.0.0.1", description="Where the gateway finds the service.")
+
+
+class LlmConfig(UpstreamConfig):
+    """The language model service."""
+
+    port: Port = Field(8081, description="Port of the service.")
+
+
+class VisionConfig(UpstreamConfig):
+    """The vision service."""
+
+    port: Port = Field(8082, description="Port of the service.")
+
+
+class NlpConfig(UpstreamConfig):
+    """The language processing service."""
+
+    port: Port = Field(8083, description="Port of the service.")
+
+
+class DataConfig(UpstreamConfig):
+    """The data processor."""
+
+    port: Port = Field(8084, description="Port of the service.")
+
+
+class FetchConfig(Section):
+    """What a URL in a request may reach."""
+
+    max_bytes: Bytes = Field(25 * MIB, description="Longest file fetched from a URL.")
+    timeout_s: Seconds = Field(20, description="Time for the whole fetch, redirects included.")
+    max_redirects: int = Field(3, ge=0, le=10, description="Redirects followed; each is checked again.")
+    allowed_private_hosts: tuple[str, ...] = Field(
+        (), description="`host:port` on private or loopback addresses that may be fetched nevertheless."
+    )
+
+
+class JobsConfig(Section):
+    """Asynchronous calls."""
+
+    workers: Count = Field(4, description="Jobs that run at once.")
+    max_queued: Count = Field(10_000, description="Jobs that may wait; more get 503.")
+    retention_days: float = Field(7, gt=0, description="Ended jobs are forgotten after this time.")
+
+
+class Config(Section):
+    """The whole configuration."""
+
+    environment: EnvironmentConfig = EnvironmentConfig()
+    server: ServerConfig = ServerConfig()
+    orchestrator: OrchestratorConfig = OrchestratorConfig()
+    llm: LlmConfig = LlmConfig()
+    vision: VisionConfig = VisionConfig()
+    nlp: NlpConfig = NlpConfig()
+    data: DataConfig = DataConfig()
+    jobs: JobsConfig = JobsConfig()
+    fetch: FetchConfig = FetchConfig()
+    resources: ResourcesConfig = ResourcesConfig()
+    models: ModelsConfig = ModelsConfig()
+    logs: LogsConfig = LogsConfig()
+
+    def paths(self) -> Paths:
+        """The folders of this environment."""
+        return Paths.of(self.environment.name)
+
+    def models_dir(self) -> Path:
+        return self.models.directory or self.paths().models_dir
+
+    def section_of(self, service: str) -> OrchestratorConfig | UpstreamConfig:
+        """The section of a service of the topology table."""
+        section: OrchestratorConfig | UpstreamConfig = getattr(self, SECTION_NAMES.get(service, service))
+        return section
+
+    def port_of(self, service: str) -> int:
+        port: int = self.section_of(service).model_dump()["port"]
+        return port
+
+
+SECTION_NAMES = {"data-processor": "data"}

@@ -1,0 +1,145 @@
+"""What every request of every service gets, as one plain ASGI layer.
+
+Request id, body limit, the service token, metrics, one access log line, and an answer for what nobody caught.
+"""
+
+from __future__ import annotations
+
+import hmac
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ai_semble import problems
+from ai_semble.context import REQUEST_ID_HEADER, adopt_request_id
+from ai_semble.errors import AiSembleError, BodyTooLarge, InternalError, Overloaded, Unauthorized
+from ai_semble.logs import get_logger
+from ai_semble.metrics import Metrics
+
+log = get_logger(__name__)
+OPEN_PATHS = ("/health", "/metrics")
+_QUIET_PATHS = ("/health", "/metrics")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one request may be, and how many at once. `unbounded_paths` stream their bodies themselves."""
+
+    max_body_bytes: int
+    max_requests: int
+    unbounded_paths: Sequence[str] = ()
+
+    def body_limit(self, path: str) -> int | None:
+        return None if path.startswith(tuple(self.unbounded_paths)) else self.max_body_bytes
+
+
+class Envelope:
+    """The outermost layer of a service. `token` is None where callers need none."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        metrics: Metrics,
+        limits: Limits,
+        token: str | None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self.app = app
+        self.metrics = metrics
+        self.limits = limits
+        self.token = token.encode() if token else None
+        self.clock = clock
+        self.running = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, receive, send, self.limits.body_limit(scope["path"]))
+        started = self.clock()
+        self.running += 1
+        self.metrics.in_flight.inc()
+        try:
+            self._admit(exchange)
+            await self.app(scope, exchange.receive, exchange.send)
+        except AiSembleError as error:
+            await exchange.fail(error, self.metrics.service)
+        except Exception as error:  # the one place where a defect becomes an answer
+            log.exception("request_failed", path=scope["path"])
+            await exchange.fail(InternalError(type(error).__name__), self.metrics.service)
+        finally:
+            self.running -= 1
+            self.metrics.in_flight.dec()
+            self._record(scope, exchange.status, self.clock() - started)
+
+    def _admit(self, exchange: _Exchange) -> None:
+        path: str = exchange.scope["path"]
+        if path.startswith(OPEN_PATHS):
+            return
+        if self.running > self.limits.max_requests:
+            raise Overloaded(f"{self.limits.max_requests} requests are being answered already", retry_after=1)
+        if self.token and not hmac.compare_digest(exchange.bearer(), self.token):
+            raise Unauthorized("The environment's service token is missing or wrong")
+        exchange.check_announced_length()
+
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "unmatched")
+        service, method = self.metrics.service, scope["method"]
+        self.metrics.requests.labels(service, method, route, str(status)).inc()
+        self.metrics.latency.labels(service, method, route).observe(seconds)
+        write = log.debug if scope["path"].startswith(_QUIET_PATHS) else log.info
+        write("request", method=method, path=scope["path"], status=status, ms=round(seconds * 1000, 2))
+
+
+class _Exchange:
+    """One request and its answer, watched on the way through."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, body_limit: int | None) -> None:
+        self.scope = scope
+        self.headers = Headers(scope=scope)
+        self.id = adopt_request_id(self.headers.get(REQUEST_ID_HEADER))
+        self.status = 499  # unless an answer starts, the client went away first
+        self._receive = receive
+        self._send = send
+        self._limit = body_limit
+        self._received = 0
+
+    def bearer(self) -> bytes:
+        scheme, _, token = self.headers.get("authorization", "").partition(" ")
+        return token.strip().encode("utf-8", "replace") if scheme.lower() == "bearer" else b""
+
+    def check_announced_length(self) -> None:
+        announced = self.headers.get("content-length", "")
+        known = announced.isascii() and announced.isdigit()
+        if self._limit is not None and known and int(announced) > self._limit:
+            raise BodyTooLarge(self._too_large())
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.request" and self._limit is not None:
+            self._received += len(message.get("body", b""))
+            if self._received > self._limit:
+                # Starlette's own exception, since FastAPI lets only that pass while it reads a body.
+                raise HTTPException(413, self._too_large())
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            MutableHeaders(scope=message)[REQUEST_ID_HEADER] = self.id
+        await self._send(message)
+
+    async def fail(self, error: AiSembleError, source: str) -> None:
+        """Answer with the problem, unless an answer is under way: then the broken stream has to speak."""
+        if self.status == 499:
+            await problems.response(error, source, self.scope["path"])(self.scope, self.receive, self.send)
+        else:
+            raise error
+
+    def _too_large(self) -> str:
+        return f"The body is longer than {self._limit} bytes"

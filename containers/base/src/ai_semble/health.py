@@ -1,0 +1,57 @@
+"""What a service says of itself: its state, its models, and the device that they really run on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import psutil
+
+from ai_semble import __version__
+from ai_semble.schemas.health import ModelStatus, ServiceHealth, State
+
+
+class HealthBoard:
+    """The present state of one service, written by its lifespan and its engines, read by /health."""
+
+    def __init__(self, service: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._service = service
+        self._clock = clock
+        self._started = clock()
+        self._state = State.STARTING
+        self._reason = State.STARTING.sentence
+        self._models: dict[str, ModelStatus] = {}
+        self._process = psutil.Process()
+
+    @property
+    def state(self) -> State:
+        return self._state
+
+    @property
+    def reason(self) -> str:
+        return self._reason
+
+    def set_state(self, state: State, reason: str = "") -> None:
+        self._state = state
+        self._reason = reason or state.sentence
+
+    def set_model(self, model: ModelStatus) -> None:
+        self._models[model.name] = model
+
+    def drop_model(self, name: str) -> None:
+        self._models.pop(name, None)
+
+    def snapshot(self) -> ServiceHealth:
+        models = tuple(self._models.values())
+        devices = {model.device for model in models if model.device}
+        return ServiceHealth(
+            service=self._service,
+            state=self._state,
+            reason=self._reason,
+            version=__version__,
+            device=", ".join(sorted(devices)) or "cpu",
+            models=models,
+            memory_bytes=self._process.memory_info().rss,
+            uptime_s=round(self._clock() - self._started, 3),
+            pid=self._process.pid,
+        )

@@ -1,0 +1,63 @@
+"""Runs one service in this process until it is told to stop."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from pathlib import Path
+
+import uvicorn
+
+from ai_semble.config import Config
+from ai_semble.errors import InvalidConfiguration
+from ai_semble.logs import configure_logs, get_logger
+from ai_semble.secrets import TOKEN_VARIABLE, ensure_token
+from ai_semble.service import Runtime
+from ai_semble.topology import ORCHESTRATOR, SERVICES
+
+
+def serve(service: str, config: Config) -> None:
+    """Listen and answer; returns after SIGTERM or SIGINT, when the running requests have ended."""
+    configure_logs(service, config.logs.level)
+    refuse_open_address(config)
+    runtime = create_runtime(service, config)
+    app = SERVICES[service].create_app(runtime)
+    server = uvicorn.Config(
+        app,
+        host=config.server.host,
+        port=config.port_of(service),
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=int(config.server.shutdown_grace_s),
+        backlog=1024,
+    )
+    get_logger(__name__).info("serving", host=config.server.host, port=server.port, pid=os.getpid())
+    uvicorn.Server(server).run()
+
+
+def create_runtime(service: str, config: Config) -> Runtime:
+    """The runtime of a service, with the environment's token on the right side of the door."""
+    paths = config.paths()
+    paths.make()
+    token = ensure_token(Path(os.environ.get(TOKEN_VARIABLE) or paths.token_file))
+    if service == ORCHESTRATOR.name:
+        return Runtime.create(service, config, service_token=token)
+    return Runtime.create(service, config, token=token)
+
+
+def refuse_open_address(config: Config) -> None:
+    """Without keys, nothing but this machine may reach a service."""
+    host = config.server.host
+    try:
+        local = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        local = False
+    if not local:
+        raise InvalidConfiguration(
+            f"server.host is {host}, which others can reach, and there are no keys",
+            hint="Listen on 127.0.0.1 and put a reverse proxy that authenticates in front.",
+        )
