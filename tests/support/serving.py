@@ -23,10 +23,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(app: Any, **settings: Any) -> Iterator[str]:
+def serving(app: Any, port: int = 0, **settings: Any) -> Iterator[str]:
     """The base URL of the running application; it is stopped, lifespan included, at the end."""
     listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
     listener.listen(1024)
     config = uvicorn.Config(
         app, log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=2, **settings

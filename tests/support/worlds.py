@@ -1,0 +1,140 @@
+"""The worlds that the one integration suite runs in: all services in this process, or as a user starts them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ai_semble.loading import load_config
+from ai_semble.serve import create_runtime
+from ai_semble.topology import ORCHESTRATOR, SERVICES, UPSTREAMS
+from tests.support.files import serving_files
+from tests.support.serving import free_port, serving
+
+
+@dataclass(frozen=True)
+class World:
+    """A running environment, and a file server whose URLs it may fetch."""
+
+    target: str
+    url: str
+    ports: Mapping[str, int]
+    files: Path
+    files_url: str
+    variables: Mapping[str, str]
+
+    def command(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run `ai-semble` as the user of this environment would."""
+        return subprocess.run(
+            [ai_semble(), *words],
+            env=dict(self.variables),
+            check=check,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+
+    def state(self) -> dict[str, Any]:
+        """What the supervisor says of its services (embedded only)."""
+        state: dict[str, Any] = json.loads(self.command("embedded", "status", "--json").stdout)
+        return state
+
+
+def ai_semble() -> str:
+    """The command of the environment that runs the tests."""
+    return str(Path(sys.executable).with_name("ai-semble"))
+
+
+@contextmanager
+def world(target: str, folder: Path, models: Path) -> Iterator[World]:
+    """A fresh environment of the target kind, stopped at the end whatever happened."""
+    files = folder / "files"
+    files.mkdir(parents=True)
+    with serving_files(files) as files_url:
+        ports = {name: free_port() for name in SERVICES}
+        variables = private_variables(folder, models, ports, files_url)
+        made = World(
+            target,
+            f"http://127.0.0.1:{ports[ORCHESTRATOR.name]}",
+            ports,
+            files,
+            files_url,
+            variables,
+        )
+        with in_process(made) if target == "inprocess" else embedded(made):
+            yield made
+
+
+def private_variables(
+    folder: Path, models: Path, ports: Mapping[str, int], files_url: str
+) -> dict[str, str]:
+    """An environment of variables in which nothing of the user's own is read or written."""
+    sections = {"data-processor": "DATA"}
+    return {
+        "PATH": os.environ["PATH"],
+        "LANG": "C.UTF-8",
+        "HOME": str(folder / "home"),
+        "XDG_CONFIG_HOME": str(folder / "config"),
+        "XDG_DATA_HOME": str(folder / "data"),
+        "XDG_STATE_HOME": str(folder / "state"),
+        "XDG_CACHE_HOME": str(folder / "cache"),
+        "AI_SEMBLE_MODELS__DIRECTORY": str(models),
+        "AI_SEMBLE_FETCH__ALLOWED_PRIVATE_HOSTS": files_url.removeprefix("http://"),
+        **{f"AI_SEMBLE_{sections.get(name, name.upper())}__PORT": str(port) for name, port in ports.items()},
+        **({"COVERAGE_PROCESS_START": value} if (value := os.environ.get("COVERAGE_PROCESS_START")) else {}),
+    }
+
+
+@contextmanager
+def in_process(made: World) -> Iterator[None]:
+    """Every service in a thread of this process, on its own port."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_variables(made.variables))
+        config = load_config()
+        for name in [*UPSTREAMS, ORCHESTRATOR.name]:
+            app = SERVICES[name].create_app(create_runtime(name, config))
+            stack.enter_context(serving(app, port=made.ports[name]))
+        yield
+
+
+@contextmanager
+def embedded(made: World) -> Iterator[None]:
+    """Every service as a supervised process, as `deploy.sh start --embedded` does."""
+    try:
+        started = made.command("embedded", "up", check=False)
+        if started.returncode != 0:
+            raise RuntimeError(f"embedded up failed:\n{started.stdout}{started.stderr}{logs(made)}")
+        yield
+    finally:
+        made.command("embedded", "down", check=False)
+        shutil.rmtree(made.variables["XDG_STATE_HOME"], ignore_errors=True)
+
+
+def logs(made: World) -> str:
+    """The end of each service's log, for a failure's report."""
+    folder = Path(made.variables["XDG_STATE_HOME"]) / "ai-semble" / "default" / "logs"
+    parts = []
+    for file in sorted(folder.glob("*.log")) if folder.exists() else []:
+        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()[-20:]
+        parts.append(f"\n--- {file.name}\n" + "\n".join(lines))
+    return "".join(parts)
+
+
+@contextmanager
+def _variables(variables: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
