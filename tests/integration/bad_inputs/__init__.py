@@ -1,0 +1,1 @@
+"""What callers get wrong, and the documented error that each gets."""
