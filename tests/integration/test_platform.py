@@ -34,7 +34,9 @@ def test_one_scrape_shows_all_services(api: httpx.Client) -> None:
 
 
 def test_the_request_id_goes_through_every_hop(api: httpx.Client) -> None:
-    answer = api.post("/ai/nlp/process", json={"text": "x", "task": "wrong"}, headers={"X-Request-ID": "hop-1"})
+    answer = api.post(
+        "/ai/nlp/process", json={"text": "x", "task": "wrong"}, headers={"X-Request-ID": "hop-1"}
+    )
     assert answer.headers["x-request-id"] == "hop-1"
     problem = answer.json()
     assert (problem["request_id"], problem["source"], problem["code"]) == ("hop-1", "nlp", "invalid_request")

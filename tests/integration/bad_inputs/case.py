@@ -26,7 +26,9 @@ class Bad:
     def arguments(self) -> dict[str, Any]:
         """As httpx takes them."""
         given = {"json": self.json, "content": self.content, "files": self.files, "data": self.data}
-        return {key: value for key, value in given.items() if value is not None} | {"headers": dict(self.headers)}
+        return {key: value for key, value in given.items() if value is not None} | {
+            "headers": dict(self.headers)
+        }
 
 
 def invalid(name: str, path: str, body: Any, names: str) -> Bad:

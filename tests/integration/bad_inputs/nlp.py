@@ -35,7 +35,9 @@ def fields() -> Iterator[Bad]:
     yield invalid("too many texts", PATH, {"texts": ["x"] * 1001, "task": "sentiment"}, "texts")
     yield invalid("an empty text among texts", PATH, {"texts": ["x", ""], "task": "language"}, "texts.1")
     yield invalid("a number among texts", PATH, {"texts": ["x", 1], "task": "language"}, "texts.1")
-    yield invalid("texts too long together", PATH, {"texts": ["a" * 99_000] * 11, "task": "language"}, "texts")
+    yield invalid(
+        "texts too long together", PATH, {"texts": ["a" * 99_000] * 11, "task": "language"}, "texts"
+    )
     yield invalid("unknown field", PATH, TEXT | {"txt": "x"}, "txt")
     yield invalid("a field of another task", PATH, TEXT | {"labels": ["a", "b"]}, "labels")
     yield invalid("language name in full", PATH, TEXT | {"language": "english"}, "language")

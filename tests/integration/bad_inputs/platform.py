@@ -39,7 +39,16 @@ def bodies() -> Iterator[Bad]:
 
 
 def paths() -> Iterator[Bad]:
-    for path in ("/nowhere", "/ai", "/ai/llm", "/ai/llm/completion/", "/data", "/jobs/", "/v1", "/v1/nowhere"):
+    for path in (
+        "/nowhere",
+        "/ai",
+        "/ai/llm",
+        "/ai/llm/completion/",
+        "/data",
+        "/jobs/",
+        "/v1",
+        "/v1/nowhere",
+    ):
         yield Bad(f"no such path {path}", path, 404, "not_found", method="GET")
     for path in CALLS:
         yield Bad(f"GET {path}", path, 405, "method_not_allowed", method="GET")
