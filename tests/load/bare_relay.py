@@ -1,6 +1,6 @@
 """The least that a relay in Python can be: an aiohttp server in front of an aiohttp client.
 
-    python -m tests.load.bare_relay PORT UPSTREAM_URL
+python -m tests.load.bare_relay PORT UPSTREAM_URL
 """
 
 from __future__ import annotations

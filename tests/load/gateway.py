@@ -110,9 +110,7 @@ http {{
 @contextmanager
 def nginx_relay(folder: Path, upstream: int) -> Iterator[str]:
     port = free_port()
-    pool = (
-        f"upstream u {{ server 127.0.0.1:{upstream}; keepalive 64; keepalive_requests 1000000000; }}"
-    )
+    pool = f"upstream u {{ server 127.0.0.1:{upstream}; keepalive 64; keepalive_requests 1000000000; }}"
     location = 'proxy_pass http://u; proxy_http_version 1.1; proxy_set_header Connection "";'
     with nginx(folder / "relay", port, location, pool, SERVER_CORE):
         yield f"http://127.0.0.1:{port}/v1/chat/completions"
@@ -163,7 +161,15 @@ def litellm_environment() -> Path:
     if not (folder / "bin" / "litellm").exists():
         uv = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
         subprocess.run([uv, "venv", "--quiet", "--clear", str(folder)], check=True)
-        install = [uv, "pip", "install", "--quiet", "--require-hashes", "--python", str(folder / "bin/python")]
+        install = [
+            uv,
+            "pip",
+            "install",
+            "--quiet",
+            "--require-hashes",
+            "--python",
+            str(folder / "bin/python"),
+        ]
         subprocess.run([*install, "-r", str(HERE / "requirements-litellm.txt")], check=True)
     return folder
 

@@ -21,9 +21,7 @@ class Measured:
     errors: int
 
 
-def post(
-    url: str, body: str, *, connections: int, seconds: int, folder: Path, bearer: str = ""
-) -> Measured:
+def post(url: str, body: str, *, connections: int, seconds: int, folder: Path, bearer: str = "") -> Measured:
     """Send the same POST over and over on so many connections."""
     script = folder / "post.lua"
     authorization = f'wrk.headers["Authorization"] = "Bearer {bearer}"\n' if bearer else ""
