@@ -123,6 +123,10 @@ class FetchConfig(Section):
     max_bytes: Bytes = Field(25 * MIB, description="Longest file fetched from a URL.")
     timeout_s: Seconds = Field(20, description="Time for the whole fetch, redirects included.")
     max_redirects: int = Field(3, ge=0, le=10, description="Redirects followed; each is checked again.")
+    max_parallel: Count = Field(32, description="URLs fetched at once; more get 503.")
+    allowed_ports: tuple[Port, ...] = Field(
+        (80, 443, 8080, 8443), description="Ports of public hosts that may be reached."
+    )
     allowed_private_hosts: tuple[str, ...] = Field(
         (), description="`host:port` on private or loopback addresses that may be fetched nevertheless."
     )
@@ -134,6 +138,20 @@ class JobsConfig(Section):
     workers: Count = Field(4, description="Jobs that run at once.")
     max_queued: Count = Field(10_000, description="Jobs that may wait; more get 503.")
     retention_days: float = Field(7, gt=0, description="Ended jobs are forgotten after this time.")
+
+
+class EmbeddedConfig(Section):
+    """How the supervisor of the embedded mode treats the services."""
+
+    hung_after_s: Seconds = Field(60, description="A service that is silent for this long is restarted.")
+    start_limit_s: Seconds = Field(300, description="Time a service has from its start to its first answer.")
+    ready_timeout_s: Seconds = Field(180, description="How long `start` waits until all services are ready.")
+    failing_after: Count = Field(
+        5, description="Quick deaths in a row after which a service is shown as failing."
+    )
+    longest_delay_s: Seconds = Field(30, description="Longest wait before a dead service is started again.")
+    log_max_bytes: Bytes = Field(10 * MIB, description="Size at which a service's log file is put aside.")
+    log_parts: Count = Field(3, description="Older log files kept for each service.")
 
 
 class Config(Section):
@@ -150,6 +168,7 @@ class Config(Section):
     fetch: FetchConfig = FetchConfig()
     resources: ResourcesConfig = ResourcesConfig()
     models: ModelsConfig = ModelsConfig()
+    embedded: EmbeddedConfig = EmbeddedConfig()
     logs: LogsConfig = LogsConfig()
 
     def paths(self) -> Paths:

@@ -1,0 +1,27 @@
+"""One small GET, for asking services on this machine how they are."""
+
+from __future__ import annotations
+
+import asyncio
+
+
+async def get(host: str, port: int, path: str, timeout_s: float) -> tuple[int, bytes] | None:
+    """Status and body; None when there was no whole answer in time."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await _get(host, port, path)
+    except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError):
+        return None
+
+
+async def _get(host: str, port: int, path: str) -> tuple[int, bytes]:
+    reader, writer = await asyncio.open_connection(host, port)
+    try:
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode("ascii"))
+        await writer.drain()
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        return int(head.split(b" ", 2)[1]), body
+    except IndexError as error:
+        raise ValueError("not HTTP") from error
+    finally:
+        writer.close()

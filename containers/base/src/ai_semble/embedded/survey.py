@@ -1,0 +1,174 @@
+"""Asks every service how it is, and joins the answers with what the supervisor knows."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+from pydantic import ValidationError
+
+from ai_semble import __version__
+from ai_semble.config import Config
+from ai_semble.embedded import http
+from ai_semble.embedded.lifecycle import Phase
+from ai_semble.embedded.state import ServiceState, SupervisorState, read_state
+from ai_semble.embedded.supervise import lock_of, state_file
+from ai_semble.schemas.health import EnvironmentHealth, ServiceHealth, State
+from ai_semble.topology import ORCHESTRATOR, SERVICES
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One service as both its supervisor and itself see it."""
+
+    name: str
+    port: int
+    kept: ServiceState | None
+    health: ServiceHealth | None
+
+    @property
+    def state(self) -> str:
+        """One word: the service's own when it answers, otherwise the supervisor's."""
+        if self.health is not None:
+            return self.health.state.value
+        return self.kept.phase.value.replace("_", " ") if self.kept else Phase.STOPPED.value
+
+    @property
+    def is_well(self) -> bool:
+        return self.health is not None and self.health.state is State.READY
+
+    @property
+    def serves(self) -> bool:
+        return self.health is not None and self.health.state.serves
+
+    @property
+    def has_settled(self) -> bool:
+        """Whether waiting longer would change nothing by itself."""
+        if self.kept is not None and self.kept.phase is Phase.FAILING:
+            return True
+        return self.health is not None and (self.health.state.serves or self.health.state is State.FAILED)
+
+    @property
+    def memory_bytes(self) -> int:
+        pid = self.kept.pid if self.kept else None
+        if self.health is not None:
+            return self.health.memory_bytes
+        try:
+            return int(psutil.Process(pid).memory_info().rss) if pid else 0
+        except psutil.Error:
+            return 0
+
+
+@dataclass(frozen=True)
+class Survey:
+    """The environment at one moment. `pid` is the supervisor's; None when nothing runs."""
+
+    environment: str
+    pid: int | None
+    started_at: float
+    services: tuple[Seen, ...]
+
+    @property
+    def is_well(self) -> bool:
+        return self.pid is not None and all(seen.is_well for seen in self.services)
+
+    @property
+    def has_settled(self) -> bool:
+        return all(seen.has_settled for seen in self.services)
+
+    def document(self) -> dict[str, Any]:
+        """For `status --json`."""
+        return {
+            "running": self.pid is not None,
+            "pid": self.pid,
+            "environment": self.environment,
+            "started_at": self.started_at,
+            "services": {
+                seen.name: {
+                    "state": seen.state,
+                    **(seen.kept.model_dump(mode="json") if seen.kept else {"port": seen.port}),
+                    "health": seen.health.model_dump(mode="json") if seen.health else None,
+                }
+                for seen in self.services
+            },
+        }
+
+
+def survey(config: Config) -> Survey:
+    """Ask everybody now."""
+    paths = config.paths()
+    pid = lock_of(paths).holder()
+    state = read_state(state_file(paths)) if pid else None
+    if state is not None and state.pid != pid:
+        state = None  # an earlier supervisor's; the present one has not written yet
+    healths = asyncio.run(_healths(config)) if pid else {}
+    return joined(config, pid, state, healths)
+
+
+def joined(
+    config: Config, pid: int | None, state: SupervisorState | None, healths: Mapping[str, ServiceHealth]
+) -> Survey:
+    """Both views of every service."""
+    seen = tuple(
+        Seen(name, config.port_of(name), state.services.get(name) if state else None, healths.get(name))
+        for name in SERVICES
+    )
+    return Survey(config.environment.name, pid, state.started_at if state else 0, seen)
+
+
+def environment_health(config: Config) -> EnvironmentHealth:
+    """The orchestrator's document; when it does not answer, one of the same form made from the others."""
+    answer = asyncio.run(_ask(config, ORCHESTRATOR.name))
+    if answer is not None:
+        try:
+            return EnvironmentHealth.model_validate(answer)
+        except ValidationError:
+            pass  # another program has the port
+    return made_up_health(config, survey(config))
+
+
+def made_up_health(config: Config, found: Survey) -> EnvironmentHealth:
+    """What the orchestrator would say if it could."""
+    services = {seen.name: seen.health or _unreachable(seen) for seen in found.services}
+    return EnvironmentHealth(
+        status=State.DEGRADED if found.pid else State.UNREACHABLE,
+        reason="The orchestrator does not answer." if found.pid else "Ai-semble is not running.",
+        environment=config.environment.name,
+        version=__version__,
+        uptime_s=0,
+        memory_bytes=sum(service.memory_bytes for service in services.values()),
+        services=services,
+    )
+
+
+def _unreachable(seen: Seen) -> ServiceHealth:
+    reason = seen.kept.phase.sentence if seen.kept else State.UNREACHABLE.sentence
+    return ServiceHealth(
+        service=seen.name, state=State.UNREACHABLE, reason=reason, version=__version__, device=""
+    )
+
+
+async def _healths(config: Config) -> dict[str, ServiceHealth]:
+    answers = await asyncio.gather(*(_ask(config, name) for name in SERVICES))
+    found = {}
+    for name, answer in zip(SERVICES, answers, strict=True):
+        own = (answer or {}).get("services", {}).get(name, answer)
+        try:
+            found[name] = ServiceHealth.model_validate(own)
+        except ValidationError:
+            continue  # no answer, or not one of ours
+    return found
+
+
+async def _ask(config: Config, name: str) -> dict[str, Any] | None:
+    timeout_s = config.orchestrator.health_timeout_s + 1
+    answer = await http.get(config.server.host, config.port_of(name), "/health", timeout_s)
+    try:
+        document = json.loads(answer[1]) if answer else None
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None

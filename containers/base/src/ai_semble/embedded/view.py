@@ -1,0 +1,204 @@
+"""How an environment looks on a terminal: the table, what is wrong with what is not well, and what to do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from ai_semble.config import Config
+from ai_semble.embedded.survey import Seen, Survey
+from ai_semble.schemas.health import EnvironmentHealth, ModelState, State
+from ai_semble.topology import ORCHESTRATOR
+
+MIB = 1024**2
+_STYLES = {
+    "ready": "bold green",
+    "degraded": "bold yellow",
+    "failed": "bold red",
+    "failing": "bold red",
+    "backing off": "yellow",
+    "stopped": "dim",
+    "unreachable": "bold red",
+}
+ISOLATION = (
+    "Embedded mode: nothing isolates these services from each other or from your files. The isolated pod:\n"
+    "  sudo apt install podman\n"
+    "  ./scripts/setup.sh && ./scripts/deploy.sh start"
+)
+
+
+def table(found: Survey, now: float) -> Table:
+    """One row a service."""
+    rows = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for heading in ("service", "port", "state", "model", "device"):
+        rows.add_column(heading, no_wrap=heading != "model")
+    for heading in ("memory", "up", "restarts"):
+        rows.add_column(heading, justify="right", no_wrap=True)
+    for seen in found.services:
+        rows.add_row(
+            seen.name,
+            str(seen.port),
+            Text(seen.state, _STYLES.get(seen.state, "cyan")),
+            models(seen),
+            seen.health.device if seen.health else "",
+            size(seen.memory_bytes),
+            uptime(seen, now),
+            str(seen.kept.restarts) if seen.kept else "",
+        )
+    total = sum(seen.memory_bytes for seen in found.services)
+    rows.add_row("", "", "", "", "", Text(size(total), "dim"), "", "")
+    return rows
+
+
+def models(seen: Seen) -> str:
+    """Names of the loaded models, and how many more wait for their first use."""
+    if seen.health is None:
+        return ""
+    loaded = [model.name for model in seen.health.models if model.state is ModelState.LOADED]
+    waiting = len(seen.health.models) - len(loaded)
+    more = f"{waiting} at first use" if waiting else ""
+    return ", ".join([*loaded, *([more] if more else [])])
+
+
+def size(amount: int) -> str:
+    return f"{amount / MIB:,.0f} MB" if amount else ""
+
+
+def uptime(seen: Seen, now: float) -> str:
+    return span(now - seen.kept.started_at) if seen.kept and seen.kept.pid and seen.kept.started_at else ""
+
+
+def span(seconds: float) -> str:
+    """A duration as a person says it."""
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"
+
+
+def troubles(found: Survey, now: float) -> Iterator[Text]:
+    """For every service that is not well: what is wrong, its last error, and where to look."""
+    for seen in found.services:
+        if seen.is_well:
+            continue
+        yield Text.assemble("\n", (seen.name, "bold"), ": ", _what_is_wrong(seen, now))
+        if seen.kept and seen.kept.last_error:
+            yield Text(f"  last error: {seen.kept.last_error}")
+        yield Text(f"  what to do: ./scripts/deploy.sh logs {seen.name}", "dim")
+
+
+def _what_is_wrong(seen: Seen, now: float) -> str:
+    if seen.health is not None:
+        return seen.health.reason
+    if seen.kept is None:
+        return "It has not been started yet."
+    kept = seen.kept
+    words = kept.phase.sentence
+    if kept.last_exit:
+        words += f" It {kept.last_exit}; restarts: {kept.restarts}."
+    if kept.pid is None and kept.next_start_at > now:
+        words += f" Next try in {span(kept.next_start_at - now)}."
+    return words
+
+
+def show_status(console: Console, found: Survey) -> None:
+    """The whole screen of `status`."""
+    now = time.time()
+    console.print(headline(found, now))
+    if found.pid is None:
+        console.print("Start it: ./scripts/deploy.sh start --embedded", style="dim")
+        return
+    console.print()
+    console.print(table(found, now))
+    for text in troubles(found, now):
+        console.print(text)
+
+
+def headline(found: Survey, now: float) -> Text:
+    """One line that says it all."""
+    title = Text.assemble(("Ai-semble", "bold"), f" · environment {found.environment} · ")
+    if found.pid is None:
+        return title.append("stopped", "bold")
+    ill = [seen.name for seen in found.services if not seen.is_well]
+    if ill:
+        title.append(f"not well: {', '.join(ill)}", "bold yellow")
+    else:
+        title.append("all services are ready", "bold green")
+    return title.append(f" · embedded, up {span(now - found.started_at)}") if found.started_at else title
+
+
+def show_started(console: Console, config: Config, found: Survey) -> None:
+    """What `up` prints at its end."""
+    show_status(console, found)
+    console.print()
+    console.print(ISOLATION, style="dim", highlight=False)
+    if not any(seen.serves for seen in found.services if seen.name == ORCHESTRATOR.name):
+        return
+    console.print("\nTry it:", style="bold")
+    console.print(first_call(config), highlight=False, soft_wrap=True)
+
+
+def first_call(config: Config) -> str:
+    port = config.port_of(ORCHESTRATOR.name)
+    return (
+        f"curl -X POST http://localhost:{port}/ai/llm/completion -H 'Content-Type: application/json'"
+        """ -d '{"prompt": "Hello, how are you?", "max_tokens": 100, "temperature": 0.7}'"""
+    )
+
+
+def show_health(console: Console, health: EnvironmentHealth) -> None:
+    """Overall and each service."""
+    console.print(
+        Text.assemble((health.status.value, _STYLES.get(health.status.value, "cyan")), f": {health.reason}")
+    )
+    for name, service in health.services.items():
+        well = service.state is State.READY
+        state = Text(service.state.value, _STYLES.get(service.state.value, "cyan"))
+        console.print(Text.assemble(f"  {name:<15}", state, "" if well else f"  {service.reason}"))
+
+
+class Progress:
+    """Shows how a start goes: a live list on a terminal, a line for each change elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live = (
+            Live(console=console, transient=True, refresh_per_second=10) if console.is_terminal else None
+        )
+        self._known: dict[str, str] = {}
+
+    def __enter__(self) -> Progress:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def __call__(self, found: Survey) -> None:
+        if self._live is not None:
+            self._live.update(Group(*(self._row(seen) for seen in found.services)))
+            return
+        for seen in found.services:
+            if self._known.get(seen.name) != seen.state:
+                self._known[seen.name] = seen.state
+                self._console.print(f"{seen.name}: {seen.state}{_reason(seen)}", highlight=False)
+
+    def _row(self, seen: Seen) -> RenderableType:
+        words = Text.assemble(
+            f"{seen.name:<15}", (seen.state, _STYLES.get(seen.state, "cyan")), _reason(seen)
+        )
+        return Text.assemble(("✓ ", "green"), words) if seen.is_well else Spinner("dots", words)
+
+
+def _reason(seen: Seen) -> str:
+    if seen.is_well or seen.health is None:
+        return ""
+    return f" ({seen.health.reason})"
