@@ -135,9 +135,16 @@ class FetchConfig(Section):
 class JobsConfig(Section):
     """Asynchronous calls."""
 
-    workers: Count = Field(4, description="Jobs that run at once.")
+    workers: Count = Field(4, description="Jobs of one service that run at once.")
     max_queued: Count = Field(10_000, description="Jobs that may wait; more get 503.")
     retention_days: float = Field(7, gt=0, description="Ended jobs are forgotten after this time.")
+    timeout_s: Seconds = Field(3600, description="Longest time that one attempt may take.")
+    retry_for_s: Seconds = Field(
+        3600, description="A job whose service is down or busy is tried again for this long, then fails."
+    )
+    max_breaks: Count = Field(
+        3, description="A job that is broken off this often, by a crash on either side, fails."
+    )
 
 
 class EmbeddedConfig(Section):
