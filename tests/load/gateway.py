@@ -150,7 +150,11 @@ def litellm(folder: Path, upstream: int) -> Iterator[str]:
     config.write_text(json.dumps({"model_list": [model]}), encoding="utf-8")
     command = [str(litellm_environment() / "bin" / "litellm"), "--config", str(config)]
     command += ["--host", "127.0.0.1", "--port", str(port), "--num_workers", "1", "--telemetry", "False"]
-    variables = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR"}
+    variables = {
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "LITELLM_LOG": "ERROR",
+        "LITELLM_MASTER_KEY": "sk-load",
+    }
     with running(command, port, log=folder / "litellm.log", core=SERVER_CORE, variables=variables):
         yield f"http://127.0.0.1:{port}/v1/chat/completions"
 
