@@ -8,6 +8,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -93,6 +94,10 @@ class Follower:
             if self._file is not None:
                 yield from self._read(self._file)
 
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
     def _read(self, file: BinaryIO) -> Iterator[Line]:
         *lines, self._rest = (self._rest + file.read()).split(b"\n")
         for line in lines:
@@ -113,12 +118,13 @@ class Follower:
 
 def follow(folder: Path, services: Iterable[str], show: Callable[[Line], None]) -> None:
     """Show new lines until interrupted."""
-    followers = [Follower(folder, service) for service in services]
-    while True:
-        found = [line for follower in followers for line in follower.new_lines()]
-        for line in sorted(found, key=lambda line: line.time):
-            show(line)
-        time.sleep(_POLL_S)
+    with ExitStack() as stack:
+        followers = [stack.enter_context(closing(Follower(folder, service))) for service in services]
+        while True:
+            found = [line for follower in followers for line in follower.new_lines()]
+            for line in sorted(found, key=lambda line: line.time):
+                show(line)
+            time.sleep(_POLL_S)
 
 
 def rendered(line: Line) -> Text:

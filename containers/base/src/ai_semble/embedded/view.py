@@ -16,7 +16,7 @@ from ai_semble.embedded.survey import Seen, Survey
 from ai_semble.schemas.health import EnvironmentHealth, ModelState, State
 from ai_semble.topology import ORCHESTRATOR
 
-MIB = 1024**2
+MB = 1_000_000
 _STYLES = {
     "ready": "bold green",
     "degraded": "bold yellow",
@@ -67,7 +67,7 @@ def models(seen: Seen) -> str:
 
 
 def size(amount: int) -> str:
-    return f"{amount / MIB:,.0f} MB" if amount else ""
+    return f"{amount / MB:,.0f} MB" if amount else ""
 
 
 def uptime(seen: Seen, now: float) -> str:
