@@ -44,4 +44,4 @@ class ImageUrlNotFetched(AiSembleError):
     """The vision service itself fetches nothing. The orchestrator does, and hands the bytes on."""
 
     code, status, title = "image_url_not_fetched", 422, "The service fetches no URLs"
-    hint = "Send the request to the orchestrator (port 8080), or the picture as a data: URL, base64 or multipart."
+    hint = "Ask the orchestrator (port 8080), or send the picture as a data: URL, base64 or multipart."

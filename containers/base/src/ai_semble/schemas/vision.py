@@ -57,7 +57,10 @@ class VisionRequest(VisionOptions):
         examples=["https://example.com/image.jpg"],
     )
     image: str | None = Field(
-        None, min_length=1, description="The bytes of the picture file, in base64.", examples=["iVBORw0KGgo..."]
+        None,
+        min_length=1,
+        description="The bytes of the picture file, in base64.",
+        examples=["iVBORw0KGgo..."],
     )
 
     @model_validator(mode="after")
@@ -122,7 +125,7 @@ class DetectedObject(_Answer):
 class TextLine(_Answer):
     """One line of text, in reading order."""
 
-    text: str = Field(examples=["合計金額：¥123,456円（税込）"])
+    text: str = Field(examples=["合計金額 123,456円 税込"])
     score: float = Field(description="Mean probability of its characters.", examples=[0.955])
     box: Box = Field(description="Smallest upright rectangle around the line.")
     polygon: tuple[Point, Point, Point, Point] = Field(

@@ -1,0 +1,1 @@
+"""The vision service: labels, objects, text, faces, safety and vectors of pictures."""

@@ -1,0 +1,1 @@
+"""From the bytes of a file to pixels, and between sizes of a picture. Nothing here knows a model."""
