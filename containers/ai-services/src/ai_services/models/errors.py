@@ -86,3 +86,10 @@ class ModelDamaged(ServiceUnavailable):
 
     code, title = "model_damaged", "An installed model is damaged"
     hint = "Fetch it again with: ai-semble models pull --force NAME"
+
+
+class FolderUnusable(AiSembleError):
+    """The models folder cannot be written: wrong owner, read-only, or not a folder."""
+
+    code, status, title = "models_folder_unusable", 500, "The models folder cannot be used"
+    hint = "Check who owns the folder, or choose another with `[models] directory` in the configuration."

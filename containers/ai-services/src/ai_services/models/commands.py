@@ -1,0 +1,141 @@
+"""`ai-semble models`: list, pull, verify, remove."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ai_semble.config import Config
+from ai_semble.loading import load_config
+from ai_semble.paths import Paths
+from ai_services.models.catalogue import Catalogue, ModelSpec, load_catalogue
+from ai_services.models.errors import ModelDamaged
+from ai_services.models.progress import in_words, reporter_for
+from ai_services.models.pull import Puller
+from ai_services.models.store import ModelStore
+
+USER_CATALOGUE = "models.toml"
+
+app = typer.Typer(help="See, fetch, check and remove models.", no_args_is_help=True)
+
+Names = Annotated[list[str] | None, typer.Argument(help="Models; without any, the default ones.")]
+Catalogues = Annotated[
+    list[Path] | None, typer.Option("--catalogue", help="A further catalogue file; may be given again.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def open_store(config: Config) -> ModelStore:
+    """The store that the configuration names."""
+    return ModelStore(config.models.directory or Paths.of(config.environment.name).models_dir)
+
+
+def open_catalogue(config: Config, more: list[Path] | None = None) -> Catalogue:
+    """The shipped catalogue, the user's own, those of the configuration, and `more`."""
+    own = Paths.of(config.environment.name).config_dir / USER_CATALOGUE
+    return load_catalogue([*([own] if own.exists() else []), *config.models.catalogues, *(more or [])])
+
+
+@app.command("list")
+def list_models(as_json: AsJson = False, catalogue: Catalogues = None) -> None:
+    """Every known model: what it is for, how big, under which licence, and whether it is installed."""
+    config = load_config()
+    rows = model_rows(open_catalogue(config, catalogue), open_store(config))
+    if as_json:
+        typer.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        return
+    table = Table(
+        "name", "task", "languages", "size", "licence", "default", "state", box=None, pad_edge=False
+    )
+    for column in table.columns:
+        column.no_wrap = True
+    for row in rows:
+        marks = ["yes" if row["default"] else "", row["state"]]
+        languages = row["languages"] if len(row["languages"]) < 4 else [f"{len(row['languages'])} languages"]
+        table.add_row(
+            row["name"], row["task"], " ".join(languages), in_words(row["size"]), row["licence"], *marks
+        )
+    Console().print(table)
+
+
+@app.command()
+def pull(
+    names: Names = None,
+    catalogue: Catalogues = None,
+    force: Annotated[bool, typer.Option("--force", help="Fetch again what is installed.")] = False,
+) -> None:
+    """Fetch models. What is installed is not fetched again; what broke off is continued."""
+    config = load_config()
+    known = open_catalogue(config, catalogue)
+    wanted = [known[name] for name in names] if names else known.defaults()
+    reporter = reporter_for(Console(stderr=True))
+    Puller(open_store(config), reporter).pull(wanted, force=force)
+
+
+@app.command()
+def verify(names: Names = None) -> None:
+    """Read every file of the named (or all installed) models and compare it with what was installed."""
+    store = open_store(load_config())
+    damaged = []
+    for name in names or store.names():
+        problems = list(store.problems(name))
+        typer.echo(f"{name}: {'; '.join(problems) or 'ok'}")
+        damaged += [name] if problems else []
+    if damaged:
+        raise ModelDamaged(
+            f"{len(damaged)} of the models are damaged",
+            hint=f"Fetch them again with: ai-semble models pull --force {' '.join(damaged)}",
+        )
+
+
+@app.command()
+def remove(names: Annotated[list[str], typer.Argument(help="Models to delete.")]) -> None:
+    """Delete models from this machine."""
+    store = open_store(load_config())
+    for name in names:
+        typer.echo(f"{name}: {in_words(store.remove(name))} freed")
+
+
+def model_rows(catalogue: Catalogue, store: ModelStore) -> list[dict[str, Any]]:
+    """One row a model that is known or installed, by service and name."""
+    rows = [_row(model, store) for model in catalogue]
+    rows += [_installed_row(name, store) for name in set(store.names()) - set(catalogue.models)]
+    return sorted(rows, key=lambda row: (row["service"], not row["default"], row["name"]))
+
+
+def _row(model: ModelSpec, store: ModelStore) -> dict[str, Any]:
+    shown = {"name", "task", "title", "languages", "licence", "notice", "default"}
+    facts = model.model_dump(mode="json", include=shown)
+    return {**facts, "service": model.service, "size": model.size, "state": _state(model.name, store)}
+
+
+def _installed_row(name: str, store: ModelStore) -> dict[str, Any]:
+    try:
+        found = store.find(name)
+    except ModelDamaged:
+        found = None
+    if found is None:
+        empty: dict[str, Any] = dict.fromkeys(("task", "title", "licence", "notice", "service"), "")
+        return {**empty, "name": name, "languages": [], "default": False, "size": None, "state": "damaged"}
+    shown = {"name", "task", "title", "languages", "licence", "notice"}
+    facts = found.manifest.model_dump(mode="json", include=shown)
+    state = _state(name, store)
+    return {
+        **facts,
+        "default": False,
+        "service": found.manifest.service,
+        "size": found.manifest.size,
+        "state": state,
+    }
+
+
+def _state(name: str, store: ModelStore) -> str:
+    try:
+        return "installed" if store.find(name) and store.installed(name) else ""
+    except ModelDamaged:
+        return "damaged"

@@ -1,0 +1,179 @@
+"""Fetches models into the store: says how much it will be, checks the disk, fetches, publishes.
+
+plan      which models are missing, what their sources are, how many bytes
+fetch     one model after the other, each under its lock, each published only when whole
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ai_semble.errors import AiSembleError
+from ai_services.models.assembly import Assembly
+from ai_services.models.catalogue import ModelSpec
+from ai_services.models.download import Downloader
+from ai_services.models.errors import DiskFull, FolderUnusable, ModelDamaged, SourceUnavailable
+from ai_services.models.files import FileFacts, FreeSpace, free_bytes, require_space, sync
+from ai_services.models.progress import Reporter, in_words
+from ai_services.models.sources.reference import Kind, Reference
+from ai_services.models.sources.remote import Local
+from ai_services.models.sources.resolve import Resolver
+from ai_services.models.store import MANIFEST, FileEntry, Manifest, ModelStore
+
+
+@dataclass(frozen=True)
+class PlannedModel:
+    """A model to fetch: bytes over the network, and bytes on disk afterwards. Unknown sizes count as 0."""
+
+    model: ModelSpec
+    download: int
+    installed: int
+
+
+@dataclass
+class Puller:
+    """Fetches models. `free` tells the free bytes of a folder's disk."""
+
+    store: ModelStore
+    report: Reporter
+    resolver: Resolver = field(default_factory=Resolver)
+    free: FreeSpace = free_bytes
+    pause: float = 0.5
+
+    def pull(self, models: Iterable[ModelSpec], *, force: bool = False) -> list[str]:
+        """Fetch those of the models that are not installed as the catalogue has them; returns their names.
+
+        One model's failure does not keep the others from being fetched; the first one's error is raised at
+        the end.
+        """
+        wanted = [model for model in models if force or not self.is_current(model)]
+        if not wanted:
+            self.report.say("All of these models are installed.")
+            return []
+        started = time.monotonic()
+        failures: list[AiSembleError] = []
+        planned = list(self._plan(wanted, failures))
+        if planned:
+            self._announce(planned)
+        fetched = []
+        for item in planned:
+            try:
+                self._fetch(item.model, force)
+                fetched.append(item.model.name)
+            except DiskFull:
+                raise
+            except AiSembleError as error:
+                self._note(item.model, error, failures)
+            except OSError as error:
+                raise FolderUnusable(f"{self.store.models_dir}: {error}") from error
+        if failures:
+            raise failures[0]
+        self.report.say(f"Fetched {len(fetched)} models in {time.monotonic() - started:.1f} s.")
+        return fetched
+
+    def is_current(self, model: ModelSpec) -> bool:
+        """Whether the model is installed, whole, and from the same catalogue entry."""
+        try:
+            found = self.store.find(model.name)
+            return (
+                found is not None
+                and self.store.installed(model.name).manifest.fingerprint == model.fingerprint
+            )
+        except ModelDamaged:
+            return False
+
+    def _plan(self, models: list[ModelSpec], failures: list[AiSembleError]) -> Iterator[PlannedModel]:
+        self.report.say(f"Asking the sources of {len(models)} models ...")
+        for model in models:
+            try:
+                yield self._plan_one(model)
+            except AiSembleError as error:
+                self._note(model, error, failures)
+
+    def _plan_one(self, model: ModelSpec) -> PlannedModel:
+        """Resolve the sources of every file; raises SourceUnavailable when one file has none."""
+        download: dict[tuple[Kind, str], int] = {}
+        failed: list[str] = []
+        for name, spec in (*model.inputs.items(), *model.files.items()):
+            reasons: list[str] = []
+            for way in spec.source:
+                try:
+                    download |= {(part.kind, part.place): self._bytes(part) for part in way.parts}
+                    break
+                except SourceUnavailable as error:
+                    reasons.append(error.detail)
+            else:
+                if spec.source:
+                    raise SourceUnavailable(f"{model.name}: {name}: {'; '.join(dict.fromkeys(reasons))}")
+            failed += reasons
+        for reason in dict.fromkeys(failed):
+            self.report.warn(f"{model.name}: {reason}; another source has it")
+        total = sum(download.values())
+        return PlannedModel(model, total, model.size if model.size is not None else total)
+
+    def _bytes(self, part: Reference) -> int:
+        resolved = self.resolver.resolve(part)
+        return 0 if isinstance(resolved, Local) else resolved.size or 0
+
+    def _announce(self, planned: list[PlannedModel]) -> None:
+        """Say how much will be fetched; raise DiskFull when it would not fit."""
+        download = sum(item.download for item in planned)
+        installed = sum(item.installed for item in planned)
+        names = ", ".join(item.model.name for item in planned)
+        self.report.say(
+            f"Fetching {names}: {in_words(download)} to download, {in_words(installed)} on disk, "
+            f"into {self.store.models_dir}"
+        )
+        # While a model is put together, its archive, what was unpacked of it and the result exist at once.
+        at_once = max(item.download + item.installed for item in planned)
+        kept = sum(path.stat().st_size for path in self.store.work("").rglob("*") if path.is_file())
+        require_space(self.store.models_dir, max(installed + at_once - kept, 0), self.free)
+
+    def _fetch(self, model: ModelSpec, force: bool) -> None:
+        self.store.models_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        busy = f"Another pull is fetching {model.name}; waiting for it ..."
+        with self.store.locked(model.name, lambda: self.report.say(busy)):
+            if not force and self.is_current(model):
+                return
+            started = time.monotonic()
+            self.report.say(f"{model.name} ({model.licence})")
+            work = self.store.work(model.name)
+            downloader = Downloader(self.resolver.client, self.report, self.pause)
+            assembly = Assembly(model, work, self.resolver, downloader, self.report)
+            facts = assembly.build()
+            _write_manifest(model, assembly.staged, facts, assembly.sources)
+            sync(assembly.staged)
+            self.store.publish(model.name, assembly.staged)
+            shutil.rmtree(work, ignore_errors=True)
+            size = sum(item.size for item in facts.values())
+            self.report.say(
+                f"  installed: {len(facts)} files, {in_words(size)}, {time.monotonic() - started:.1f} s"
+            )
+
+    def _note(self, model: ModelSpec, error: AiSembleError, failures: list[AiSembleError]) -> None:
+        """The first failure is raised at the end, so here only the others need telling."""
+        if failures:
+            self.report.warn(f"{model.name}: {error.detail}")
+        failures.append(error)
+
+
+def _write_manifest(
+    model: ModelSpec, folder: Path, facts: dict[str, FileFacts], sources: dict[str, str]
+) -> None:
+    manifest = Manifest(
+        **model.model_dump(
+            include={"name", "task", "title", "languages", "licence", "notice", "convert", "settings"}
+        ),
+        fingerprint=model.fingerprint,
+        fetched=datetime.now(UTC).replace(microsecond=0),
+        files={
+            name: FileEntry(sha256=found.sha256, size=found.size, source=sources.get(name, ""))
+            for name, found in facts.items()
+        },
+    )
+    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,86 @@
+"""The user's pip configuration: which package indexes, folders and certificates it names.
+
+Source: pip's user guide, "Configuration". The default index is asked from pip itself.
+"""
+
+from __future__ import annotations
+
+import configparser
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+SECTIONS = ("global", "install", "download")
+KEYS = ("index-url", "extra-index-url", "find-links", "no-index", "cert")
+FALSE = ("", "0", "false", "no", "off")
+
+
+@dataclass(frozen=True)
+class PipSettings:
+    """Indexes in the order in which they are asked, folders with wheels, and a certificate file."""
+
+    indexes: tuple[str, ...]
+    folders: tuple[Path, ...]
+    certificate: Path | None
+
+
+def read_pip_settings(variables: Mapping[str, str] = os.environ) -> PipSettings:
+    """What pip itself would use: its files from the least to the most specific, then PIP_* variables."""
+    values: dict[str, str] = {}
+    for path in _files(variables):
+        values |= _values(path)
+    values |= {key: variables[name] for key in KEYS if (name := _variable(key)) in variables}
+    indexes = [values.get("index-url") or default_index(), *values.get("extra-index-url", "").split()]
+    if values.get("no-index", "").lower() not in FALSE:
+        indexes = []
+    links = values.get("find-links", "").split()
+    return PipSettings(
+        indexes=tuple(index for index in indexes if index),
+        folders=tuple(
+            Path(link.removeprefix("file://")) for link in links if "://" not in link or link[:5] == "file:"
+        ),
+        certificate=Path(values["cert"]) if values.get("cert") else None,
+    )
+
+
+def default_index() -> str:
+    """The index of a pip without configuration; empty when this Python has no pip."""
+    try:
+        from pip._internal.models.index import PyPI  # noqa: PLC0415 - slow, and pip may be absent
+    except ImportError:
+        return ""
+    return str(PyPI.simple_url)
+
+
+def _files(variables: Mapping[str, str]) -> Iterator[Path]:
+    given = variables.get("PIP_CONFIG_FILE")
+    if given == os.devnull:
+        return
+    home = Path(variables.get("HOME") or Path.home())
+    for folder in reversed(variables.get("XDG_CONFIG_DIRS", "/etc/xdg").split(":")):
+        yield Path(folder) / "pip" / "pip.conf"
+    yield Path("/etc/pip.conf")
+    yield home / ".pip" / "pip.conf"
+    yield Path(variables.get("XDG_CONFIG_HOME") or home / ".config") / "pip" / "pip.conf"
+    yield Path(sys.prefix) / "pip.conf"
+    if given:
+        yield Path(given)
+
+
+def _values(path: Path) -> dict[str, str]:
+    parser = configparser.RawConfigParser()
+    try:
+        parser.read(path, encoding="utf-8")
+    except (OSError, UnicodeDecodeError, configparser.Error):
+        return {}  # pip says what is wrong with it
+    values: dict[str, str] = {}
+    for section in SECTIONS:
+        if parser.has_section(section):
+            values |= {key.replace("_", "-"): value for key, value in parser.items(section)}
+    return {key: value for key, value in values.items() if key in KEYS}
+
+
+def _variable(key: str) -> str:
+    return "PIP_" + key.upper().replace("-", "_")
