@@ -25,10 +25,10 @@ class LanguageNotSupported(AiSembleError):
         )
 
 
-class EmbeddingModelUnknown(AiSembleError):
+class ModelNotFound(AiSembleError):
     """There is no embedding model of the name in `model`."""
 
-    code, status, title = "embedding_model_unknown", 404, "There is no such embedding model"
+    code, status, title = "model_not_found", 404, "There is no such embedding model"
     hint = "Set `model` to `use-multilingual-v3`."
 
 

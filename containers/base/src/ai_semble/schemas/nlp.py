@@ -16,6 +16,11 @@ MAX_CHARACTERS = 100_000
 MAX_TOTAL_CHARACTERS = 1_000_000
 
 
+def _wrong(field: str, message: str) -> PydanticCustomError:
+    """An error of the whole request that is one field's: the service names the field in its answer."""
+    return PydanticCustomError("field_wrong", "{message}", {"field": field, "message": message})
+
+
 def _not_blank(text: str) -> str:
     if not text.strip():
         raise PydanticCustomError("blank", "must hold more than white space")
@@ -117,9 +122,9 @@ class _Request(BaseModel):
     @model_validator(mode="after")
     def _has_text(self) -> Self:
         if (self.text is None) == (self.texts is None):
-            raise ValueError("give exactly one of `text` and `texts`")
+            raise _wrong("text", "give exactly one of `text` and `texts`")
         if sum(map(len, self.texts or ())) > MAX_TOTAL_CHARACTERS:
-            raise ValueError(f"`texts` have more than {MAX_TOTAL_CHARACTERS:,} characters in all")
+            raise _wrong("texts", f"has more than {MAX_TOTAL_CHARACTERS:,} characters in all")
         return self
 
     def all_texts(self) -> list[str]:
@@ -193,7 +198,7 @@ class SimilarityRequest(_Request):
     @model_validator(mode="after")
     def _has_pair(self) -> Self:
         if self.other is None and (self.texts is None or len(self.texts) < 2):
-            raise ValueError("give `other`, or at least two `texts` to compare with each other")
+            raise _wrong("other", "give `other`, or at least two `texts` to compare with each other")
         return self
 
 
@@ -229,9 +234,9 @@ class ClassifyRequest(_Request):
     def _labels_differ(self) -> Self:
         names = self.names()
         if len(set(names)) < len(names):
-            raise ValueError("`labels` has a name twice")
+            raise _wrong("labels", "has a name twice")
         if len(names) < 2 and not self.multi_label:
-            raise ValueError("give at least two `labels`, or set `multi_label`")
+            raise _wrong("labels", "give at least two, or set `multi_label`")
         return self
 
     def names(self) -> list[str]:
@@ -290,7 +295,7 @@ class EmbeddingsRequest(BaseModel):
     @model_validator(mode="after")
     def _not_too_long(self) -> Self:
         if sum(map(len, self.all_texts())) > MAX_TOTAL_CHARACTERS:
-            raise ValueError(f"`input` has more than {MAX_TOTAL_CHARACTERS:,} characters in all")
+            raise _wrong("input", f"has more than {MAX_TOTAL_CHARACTERS:,} characters in all")
         return self
 
     def all_texts(self) -> list[str]:

@@ -7,6 +7,7 @@ Portuguese, Russian, Spanish, Thai and Turkish.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ class SentenceEncoder:
     def __init__(self, backend: Any, tokenizer: Any) -> None:
         self._backend = backend
         self._tokenizer = tokenizer
+        # Labels and typical sentences come again with every request.
+        self.centre = lru_cache(maxsize=1024)(self._centre)
 
     @classmethod
     def open(cls, folder: Path) -> SentenceEncoder:
@@ -56,6 +59,10 @@ class SentenceEncoder:
         if len(flat) == len(texts):
             return rows
         return np.stack(list(_means(split, rows)))
+
+    def _centre(self, texts: tuple[str, ...]) -> Vectors:
+        """The unit vector in the middle of texts: (512,)."""
+        return unit(self.encode(texts).mean(axis=0))
 
     def count_tokens(self, texts: Sequence[str]) -> int:
         """Tokens of the texts, without the two that mark begin and end."""
