@@ -103,6 +103,21 @@ class VisionConfig(UpstreamConfig):
     """The vision service."""
 
     port: Port = Field(8082, description="Port of the service.")
+    labels_model: str = Field("efficientnet-lite0", description="Model that labels and embeds pictures.")
+    objects_model: str = Field("nanodet-g-416", description="Model that finds objects.")
+    text_model: str = Field("ppocr-v6-small", description="Model that reads text.")
+    faces_model: str = Field("blazeface-256", description="Model that finds faces.")
+    safety_model: str = Field("open-nsfw", description="Model that judges whether a picture is fit for work.")
+    preload: tuple[Literal["labels", "objects", "text", "faces", "safety"], ...] = Field(
+        (), description="What is loaded at start; the rest is loaded at its first use."
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="Where models run. `auto` uses a GPU when ONNX Runtime was built for it."
+    )
+    workers: Count = Field(2, description="Pictures worked on at once.")
+    max_waiting: int = Field(64, ge=0, description="Pictures that may wait for their turn; more get 503.")
+    max_megapixels: float = Field(50, gt=0, description="Pictures with more pixels are refused.")
+    unsafe_from: float = Field(0.5, ge=0, le=1, description="Score from which a picture is not `safe`.")
 
 
 class NlpConfig(UpstreamConfig):

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 from fastapi import APIRouter, FastAPI, Request, Response
+from starlette.middleware import Middleware
 
 from ai_semble import __version__, metrics, problems
 from ai_semble.config import Config
@@ -59,11 +60,13 @@ def create_service_app(
     lifespan: Lifespan,
     unbounded_paths: Sequence[str] = (),
     own_health: bool = False,
+    middleware: Sequence[Middleware] = (),
 ) -> FastAPI:
     """An application with request ids, limits, problem documents, metrics and health.
 
     `lifespan` opens the engines and sets the health board to READY; handlers find the runtime in
     `request.app.state.runtime`. With `own_health` the service brings its own /health and /metrics routes.
+    `middleware` stands inside the envelope, so that what it refuses is logged, counted and answered as well.
     """
 
     @asynccontextmanager
@@ -84,6 +87,7 @@ def create_service_app(
     problems.install(app, runtime.service)
     for router in routers if own_health else [*routers, health_routes()]:
         app.include_router(router)
+    app.user_middleware.extend(middleware)
     server = runtime.config.server
     app.add_middleware(
         Envelope,

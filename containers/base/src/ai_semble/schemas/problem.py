@@ -28,3 +28,17 @@ class Problem(BaseModel):
     request_id: str = Field(description="Also in `X-Request-ID` and in every log line of this request.")
     source: str = Field(description="The service that found the problem.", examples=["llm"])
     errors: list[FieldError] | None = Field(None, description="The refused fields, for `invalid_request`.")
+
+
+class OpenAIError(Problem):
+    """The same problem with the members that OpenAI's clients read."""
+
+    message: str = Field(description="`detail` and `hint` in one.")
+    type: str = Field(description="OpenAI's kind of error.", examples=["invalid_request_error"])
+    param: str | None = Field(None, description="The first refused field.", examples=["max_tokens"])
+
+
+class OpenAIProblem(BaseModel):
+    """How an error looks under /v1."""
+
+    error: OpenAIError = Field(description="The problem.")

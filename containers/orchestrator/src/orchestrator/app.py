@@ -1,0 +1,55 @@
+"""The orchestrator's application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+from ai_semble.schemas.health import State
+from ai_semble.service import Runtime, create_service_app
+from orchestrator.description import document
+from orchestrator.environment.health import EnvironmentProbe
+from orchestrator.environment.metrics import Scrape
+from orchestrator.fetcher.fetcher import Fetcher
+from orchestrator.gateway.caller import GatewayCaller
+from orchestrator.gateway.gateway import Gateway
+from orchestrator.gateway.upstreams import Upstreams
+from orchestrator.guard import Guard
+from orchestrator.jobs.service import JobService
+from orchestrator.operations import OPERATIONS
+from orchestrator.routes import docs, health, jobs, metrics
+from orchestrator.routes.relay import relay_routes
+
+
+def create_app(runtime: Runtime) -> FastAPI:
+    """The public API of one environment: what `ai-semble serve orchestrator` runs."""
+    app = create_service_app(
+        runtime,
+        title="Ai-semble",
+        description=document.DESCRIPTION,
+        routers=[health.routes(), metrics.routes(), docs.routes(), jobs.routes()],
+        lifespan=_life,
+        unbounded_paths=[operation.prefix for operation in OPERATIONS if operation.unbounded],
+        own_health=True,
+        middleware=[Middleware(Guard, server=runtime.config.server)],
+    )
+    # First, since nearly all requests are theirs, and each route before costs every one of them.
+    app.router.routes[:0] = relay_routes(OPERATIONS)
+    document.install(app, OPERATIONS)
+    return app
+
+
+@asynccontextmanager
+async def _life(app: FastAPI) -> AsyncIterator[None]:
+    runtime: Runtime = app.state.runtime
+    fetcher = Fetcher(runtime.config.fetch, runtime.metrics)
+    async with Upstreams(runtime.config, runtime.metrics, runtime.service_token) as upstreams:
+        app.state.gateway = Gateway(upstreams, fetcher)
+        app.state.probe = EnvironmentProbe(runtime.config, runtime.health, upstreams)
+        app.state.scrape = Scrape(runtime.config, runtime.metrics, upstreams)
+        async with JobService(runtime, GatewayCaller(app.state.gateway)) as app.state.jobs:
+            runtime.health.set_state(State.READY)
+            yield

@@ -1,0 +1,1 @@
+"""The environment as a whole: the health and the metrics of all its services."""

@@ -1,0 +1,1 @@
+"""The one way in which a URL from a request is fetched."""

@@ -1,0 +1,68 @@
+"""What the language model service offers."""
+
+from __future__ import annotations
+
+from orchestrator.operations.operation import BODY, GATEWAY, Codes, Content, Operation, join
+
+_MODEL: Codes = {404: ("model_unknown",), 422: ("prompt_too_long",), 503: ("model_not_installed",)}
+_STREAM = Content("text/event-stream", schema={"type": "string"})
+_EXAMPLES = {
+    "a prompt": {"prompt": "Hello, how are you?", "max_tokens": 100, "temperature": 0.7},
+    "a conversation, streamed": {
+        "messages": [{"role": "user", "content": "Write one line about rain."}],
+        "stream": True,
+    },
+}
+_CHAT = {"a question": {"model": "smollm2-135m-instruct", "messages": [{"role": "user", "content": "Hello"}]}}
+
+LLM_OPERATIONS = (
+    Operation(
+        method="POST",
+        path="/ai/llm/completion",
+        service="llm",
+        tag="Language model",
+        summary="Complete a prompt or a conversation",
+        description="With `stream` the answer comes as server-sent events while it is made.",
+        requests=(Content("application/json", examples=_EXAMPLES),),
+        answers=(Content("application/json"), _STREAM),
+        codes=join(GATEWAY, BODY, _MODEL),
+        may_be_job=True,
+    ),
+    Operation(
+        method="POST",
+        path="/v1/chat/completions",
+        service="llm",
+        tag="OpenAI",
+        summary="Chat (OpenAI)",
+        description="OpenAI's call; the SDK works with `base_url` set to this server's `/v1`.",
+        requests=(Content("application/json", examples=_CHAT),),
+        answers=(Content("application/json"), _STREAM),
+        codes=join(GATEWAY, BODY, _MODEL),
+    ),
+    Operation(
+        method="POST",
+        path="/v1/completions",
+        service="llm",
+        tag="OpenAI",
+        summary="Complete (OpenAI)",
+        description="OpenAI's older call with a plain prompt.",
+        requests=(
+            Content(
+                "application/json",
+                examples={"a prompt": {"model": "smollm2-135m-instruct", "prompt": "Hello"}},
+            ),
+        ),
+        answers=(Content("application/json"), _STREAM),
+        codes=join(GATEWAY, BODY, _MODEL),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/models",
+        service="llm",
+        tag="OpenAI",
+        summary="List language models (OpenAI)",
+        description="The models that the language model service has.",
+        answers=(Content("application/json"),),
+        codes=GATEWAY,
+    ),
+)

@@ -1,0 +1,81 @@
+"""What an operation is: where it goes, and all that its description says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Codes = Mapping[int, Sequence[str]]
+
+# What the gateway itself can answer, whatever the path.
+GATEWAY: Codes = {
+    403: ("host_not_allowed", "cross_site_refused"),
+    500: ("internal_error",),
+    502: ("bad_gateway",),
+    503: ("service_unavailable", "not_ready", "overloaded"),
+    504: ("deadline_exceeded",),
+}
+# What every path with a body can answer besides.
+BODY: Codes = {
+    400: ("malformed_body",),
+    413: ("body_too_large",),
+    415: ("unsupported_media_type",),
+    422: ("invalid_request",),
+}
+
+
+@dataclass(frozen=True)
+class Content:
+    """A body of some content type: a pydantic type, or a JSON schema when it is no JSON."""
+
+    type: str
+    model: Any = None
+    schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string", "format": "binary"})
+    examples: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One method of one path. `unbounded` bodies are streamed, however long they are."""
+
+    method: str
+    path: str
+    service: str
+    tag: str
+    summary: str
+    description: str
+    requests: Sequence[Content] = ()
+    answers: Sequence[Content] = ()
+    status: int = 200
+    codes: Codes = field(default_factory=dict)
+    parameters: Sequence[Mapping[str, Any]] = ()
+    may_be_job: bool = False
+    unbounded: bool = False
+
+    @property
+    def id(self) -> str:
+        words = self.path.replace("{", "").replace("}", "").strip("/").split("/")
+        return "_".join([self.method.lower(), *words]).replace(".", "_")
+
+    @property
+    def prefix(self) -> str:
+        """The path up to its first parameter."""
+        return self.path.partition("{")[0]
+
+
+def join(*tables: Codes) -> Codes:
+    """The codes of all tables by status, each once."""
+    joined: dict[int, tuple[str, ...]] = {}
+    for table in tables:
+        for status, codes in table.items():
+            joined[status] = tuple(dict.fromkeys((*joined.get(status, ()), *codes)))
+    return dict(sorted(joined.items()))
+
+
+def text_in(
+    where: str, name: str, description: str, *, required: bool = False, **schema: Any
+) -> dict[str, Any]:
+    """An OpenAPI parameter."""
+    shape = {"type": "string", **schema}
+    return {"name": name, "in": where, "description": description, "required": required, "schema": shape}
