@@ -112,10 +112,10 @@ class Assembly:
         check(f"{name} of {way}", spec, facts_of(target))
 
     def _join(self, found: list[Path], way: Alternative, target: Path) -> None:
-        with target.open("wb") as file:
+        total = sum(path.stat().st_size for path in found)
+        with target.open("wb") as file, self.report.transfer(target.name, total, 0) as advance:
             for path, part in zip(found, way.parts, strict=True):
-                with self.report.transfer(path.name, path.stat().st_size, 0) as advance:
-                    _append(path, part.span, file, advance)
+                _append(path, part.span, file, advance)
 
     def _forget(self, way: Alternative) -> None:
         """Fetch it anew the next time: what is there is wrong."""

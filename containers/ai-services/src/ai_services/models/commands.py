@@ -20,6 +20,7 @@ from ai_services.models.pull import Puller
 from ai_services.models.store import ModelStore
 
 USER_CATALOGUE = "models.toml"
+STATES = {"installed": "yes", "damaged": "damaged", "missing": ""}
 
 app = typer.Typer(help="See, fetch, check and remove models.", no_args_is_help=True)
 
@@ -49,17 +50,12 @@ def list_models(as_json: AsJson = False, catalogue: Catalogues = None) -> None:
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False, indent=2))
         return
-    table = Table(
-        "name", "task", "languages", "size", "licence", "default", "state", box=None, pad_edge=False
-    )
-    for column in table.columns:
-        column.no_wrap = True
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for heading in ("name", "task", "size", "licence", "default", "installed"):
+        table.add_column(heading, no_wrap=True)
     for row in rows:
-        marks = ["yes" if row["default"] else "", row["state"]]
-        languages = row["languages"] if len(row["languages"]) < 4 else [f"{len(row['languages'])} languages"]
-        table.add_row(
-            row["name"], row["task"], " ".join(languages), in_words(row["size"]), row["licence"], *marks
-        )
+        marks = ["yes" if row["default"] else "", STATES[row["state"]]]
+        table.add_row(row["name"], row["task"], in_words(row["size"]), row["licence"], *marks)
     Console().print(table)
 
 
@@ -136,6 +132,6 @@ def _installed_row(name: str, store: ModelStore) -> dict[str, Any]:
 
 def _state(name: str, store: ModelStore) -> str:
     try:
-        return "installed" if store.find(name) and store.installed(name) else ""
+        return "installed" if store.find(name) and store.installed(name) else "missing"
     except ModelDamaged:
         return "damaged"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -73,7 +73,7 @@ class Puller:
                 raise FolderUnusable(f"{self.store.models_dir}: {error}") from error
         if failures:
             raise failures[0]
-        self.report.say(f"Fetched {len(fetched)} models in {time.monotonic() - started:.1f} s.")
+        self.report.say(f"Fetched {counted(fetched)} in {time.monotonic() - started:.1f} s.")
         return fetched
 
     def is_current(self, model: ModelSpec) -> bool:
@@ -88,7 +88,7 @@ class Puller:
             return False
 
     def _plan(self, models: list[ModelSpec], failures: list[AiSembleError]) -> Iterator[PlannedModel]:
-        self.report.say(f"Asking the sources of {len(models)} models ...")
+        self.report.say(f"Asking the sources of {counted(models)} ...")
         for model in models:
             try:
                 yield self._plan_one(model)
@@ -160,6 +160,11 @@ class Puller:
         if failures:
             self.report.warn(f"{model.name}: {error.detail}")
         failures.append(error)
+
+
+def counted(models: Sized) -> str:
+    """`1 model`, `2 models`."""
+    return f"{len(models)} model{'s' if len(models) != 1 else ''}"
 
 
 def _write_manifest(
