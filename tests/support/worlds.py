@@ -74,9 +74,7 @@ def world(target: str, folder: Path, models: Path) -> Iterator[World]:
             yield made
 
 
-def private_variables(
-    folder: Path, models: Path, ports: Mapping[str, int], files_url: str
-) -> dict[str, str]:
+def private_variables(folder: Path, models: Path, ports: Mapping[str, int], files_url: str) -> dict[str, str]:
     """An environment of variables in which nothing of the user's own is read or written."""
     sections = {"data-processor": "DATA"}
     return {
@@ -88,6 +86,7 @@ def private_variables(
         "XDG_STATE_HOME": str(folder / "state"),
         "XDG_CACHE_HOME": str(folder / "cache"),
         "AI_SEMBLE_MODELS__DIRECTORY": str(models),
+        "AI_SEMBLE_EMBEDDED__HUNG_AFTER_S": "6",
         "AI_SEMBLE_FETCH__ALLOWED_PRIVATE_HOSTS": files_url.removeprefix("http://"),
         **{f"AI_SEMBLE_{sections.get(name, name.upper())}__PORT": str(port) for name, port in ports.items()},
         **({"COVERAGE_PROCESS_START": value} if (value := os.environ.get("COVERAGE_PROCESS_START")) else {}),
