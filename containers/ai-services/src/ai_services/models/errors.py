@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 from ai_semble.errors import (
@@ -45,6 +46,10 @@ class SourceUnavailable(ServiceUnavailable):
 
     code, title = "model_source_unavailable", "A model file could not be fetched"
     hint = "Check the network, the proxy and the pip and npm configuration, then run the same command again."
+
+    def __init__(self, detail: str, *, reasons: Iterable[str] = ()) -> None:
+        super().__init__(detail)
+        self.reasons = tuple(reasons) or (detail,)
 
 
 class ChecksumMismatch(AiSembleError):

@@ -17,13 +17,21 @@ from ai_semble.errors import AiSembleError
 from ai_services.models.assembly import Assembly
 from ai_services.models.catalogue import ModelSpec
 from ai_services.models.download import Downloader
-from ai_services.models.errors import DiskFull, FolderUnusable, ModelDamaged, SourceUnavailable
+from ai_services.models.errors import (
+    DiskFull,
+    FolderUnusable,
+    ModelDamaged,
+    ModelNotInstalled,
+    SourceUnavailable,
+)
 from ai_services.models.files import FileFacts, FreeSpace, free_bytes, require_space, sync
 from ai_services.models.progress import Reporter, in_words
 from ai_services.models.sources.reference import Kind, Reference
 from ai_services.models.sources.remote import Local
 from ai_services.models.sources.resolve import Resolver
 from ai_services.models.store import MANIFEST, FileEntry, Manifest, ModelStore
+
+Failures = dict[str, AiSembleError]
 
 
 @dataclass(frozen=True)
@@ -48,52 +56,51 @@ class Puller:
     def pull(self, models: Iterable[ModelSpec], *, force: bool = False) -> list[str]:
         """Fetch those of the models that are not installed as the catalogue has them; returns their names.
 
-        One model's failure does not keep the others from being fetched; the first one's error is raised at
-        the end.
+        One model's failure does not keep the others from being fetched; it is raised at the end.
         """
         wanted = [model for model in models if force or not self.is_current(model)]
         if not wanted:
             self.report.say("All of these models are installed.")
             return []
         started = time.monotonic()
-        failures: list[AiSembleError] = []
+        failures: Failures = {}
         planned = list(self._plan(wanted, failures))
         if planned:
             self._announce(planned)
-        fetched = []
-        for item in planned:
-            try:
-                self._fetch(item.model, force)
-                fetched.append(item.model.name)
-            except DiskFull:
-                raise
-            except AiSembleError as error:
-                self._note(item.model, error, failures)
-            except OSError as error:
-                raise FolderUnusable(f"{self.store.models_dir}: {error}") from error
+        fetched = [item.model.name for item in planned if self._attempt(item.model, force, failures)]
         if failures:
-            raise failures[0]
+            raise _in_one(failures)
         self.report.say(f"Fetched {counted(fetched)} in {time.monotonic() - started:.1f} s.")
         return fetched
 
     def is_current(self, model: ModelSpec) -> bool:
         """Whether the model is installed, whole, and from the same catalogue entry."""
         try:
-            found = self.store.find(model.name)
-            return (
-                found is not None
-                and self.store.installed(model.name).manifest.fingerprint == model.fingerprint
-            )
-        except ModelDamaged:
+            return self.store.installed(model.name).manifest.fingerprint == model.fingerprint
+        except (ModelNotInstalled, ModelDamaged):
             return False
 
-    def _plan(self, models: list[ModelSpec], failures: list[AiSembleError]) -> Iterator[PlannedModel]:
+    def _attempt(self, model: ModelSpec, force: bool, failures: Failures) -> bool:
+        """Fetch one model; its own failure is noted, a full disk or an unusable folder ends the pull."""
+        try:
+            self._fetch(model, force)
+        except DiskFull:
+            raise
+        except AiSembleError as error:
+            self.report.warn(f"  {model.name} failed: {error.detail}")
+            failures[model.name] = error
+            return False
+        except OSError as error:
+            raise FolderUnusable(f"{self.store.models_dir}: {error}") from error
+        return True
+
+    def _plan(self, models: list[ModelSpec], failures: Failures) -> Iterator[PlannedModel]:
         self.report.say(f"Asking the sources of {counted(models)} ...")
         for model in models:
             try:
                 yield self._plan_one(model)
-            except AiSembleError as error:
-                self._note(model, error, failures)
+            except SourceUnavailable as error:
+                failures[model.name] = error
 
     def _plan_one(self, model: ModelSpec) -> PlannedModel:
         """Resolve the sources of every file; raises SourceUnavailable when one file has none."""
@@ -109,7 +116,7 @@ class Puller:
                     reasons.append(error.detail)
             else:
                 if spec.source:
-                    raise SourceUnavailable(f"{model.name}: {name}: {'; '.join(dict.fromkeys(reasons))}")
+                    raise SourceUnavailable(f"{model.name}: {name}: {'; '.join(reasons)}", reasons=reasons)
             failed += reasons
         for reason in dict.fromkeys(failed):
             self.report.warn(f"{model.name}: {reason}; another source has it")
@@ -155,11 +162,16 @@ class Puller:
                 f"  installed: {len(facts)} files, {in_words(size)}, {time.monotonic() - started:.1f} s"
             )
 
-    def _note(self, model: ModelSpec, error: AiSembleError, failures: list[AiSembleError]) -> None:
-        """The first failure is raised at the end, so here only the others need telling."""
-        if failures:
-            self.report.warn(f"{model.name}: {error.detail}")
-        failures.append(error)
+
+def _in_one(failures: Failures) -> AiSembleError:
+    """One error for the user: the only one, or all of them with each reason said once."""
+    errors = list(failures.values())
+    missing = [error for error in errors if isinstance(error, SourceUnavailable)]
+    if len(errors) == 1 or len(missing) < len(errors):
+        return next(error for error in errors if error not in missing or len(errors) == 1)
+    reasons = dict.fromkeys(reason for error in missing for reason in error.reasons)
+    names = ", ".join(failures) if len(failures) < 4 else counted(failures)
+    return SourceUnavailable(f"{names} could not be fetched: {'; '.join(reasons)}")
 
 
 def counted(models: Sized) -> str:
