@@ -124,6 +124,11 @@ class NlpConfig(UpstreamConfig):
     """The language processing service."""
 
     port: Port = Field(8083, description="Port of the service.")
+    waiting: Count = Field(64, description="Requests that may wait for a turn; more get 503.")
+    preload: tuple[str, ...] = Field(
+        ("use-multilingual-v3", "lid-176"),
+        description="Models opened right after start; the others are opened at their first use.",
+    )
 
 
 class DataConfig(UpstreamConfig):

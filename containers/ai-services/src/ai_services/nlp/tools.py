@@ -122,21 +122,25 @@ class Tools:
             raise LanguageNotSupported(request.task, wrong, supported)
         return documents
 
-    def any_documents(self, request: TextRequest) -> list[Document]:
-        """Texts with their language, whatever it is."""
+    def any_documents(self, request: TextRequest, preferred: Collection[str] = ()) -> list[Document]:
+        """Texts with their language, whatever it is; in doubt one of `preferred`."""
         return [
-            Document(text, request.language or self.identifier.identify(text)) for text in request.all_texts()
+            Document(text, request.language or self._likeliest(text, preferred))
+            for text in request.all_texts()
         ]
 
     def _detect(self, text: str, supported: Collection[str]) -> str:
+        found = self._likeliest(text, supported)
+        return FALLBACK if found == UNDETERMINED else found
+
+    def _likeliest(self, text: str, preferred: Collection[str]) -> str:
         """The language; of a doubtful case (few words) the likeliest that can be worked with."""
+        self.check()
         candidates = self.identifier.candidates(text, top=5)
         best, score = candidates[0]
-        if best == UNDETERMINED:
-            return FALLBACK
-        if best in supported or score >= _DOUBTFUL:
+        if best in preferred or score >= _DOUBTFUL:
             return best
-        usable = [other for other, chance in candidates if other in supported and chance >= _POSSIBLE]
+        usable = [other for other, chance in candidates if other in preferred and chance >= _POSSIBLE]
         return usable[0] if usable else best
 
     def _take(self, model: Lazy[T]) -> T:

@@ -7,6 +7,7 @@ Portuguese, Russian, Spanish, Thai and Turkish.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -45,28 +46,46 @@ class SentenceEncoder:
         return cls(NumpyBackend(str(folder / "weights.npz"), tokenizer, threads=1), tokenizer)
 
     def encode(self, texts: Sequence[str], check: Callable[[], None] = lambda: None) -> Vectors:
-        """Unit vectors, one row a text: float32, (texts, 512).
+        """Unit vectors, one row a text: float32, (texts, 512). See `encode_counted`."""
+        return self.encode_counted(texts, check)[0]
+
+    def encode_counted(
+        self, texts: Sequence[str], check: Callable[[], None] = lambda: None
+    ) -> tuple[Vectors, int]:
+        """Unit vectors, one row a text: float32, (texts, 512), and the number of tokens of all texts.
 
         A text of more than 1,000 characters is encoded in pieces, and its vector is their mean, weighted by
         length. `check` is called between batches and may raise, to stop early.
         """
         split = [pieces(clean(text), PIECE_CHARACTERS) for text in texts]
-        rows = np.empty((sum(map(len, split)), DIMENSIONS), dtype=np.float32)
         flat = [piece.text for parts in split for piece in parts]
+        counting = _Counting(self._tokenizer)
+        # A shallow copy shares the weights; the tokenizer that counts belongs to this call alone.
+        backend = copy(self._backend)
+        backend.sp = counting
+        rows = np.empty((len(flat), DIMENSIONS), dtype=np.float32)
         for first in range(0, len(flat), _BATCH):
             check()
-            rows[first : first + _BATCH] = self._backend.encode(flat[first : first + _BATCH])
-        if len(flat) == len(texts):
-            return rows
-        return np.stack(list(_means(split, rows)))
+            rows[first : first + _BATCH] = backend.encode(flat[first : first + _BATCH])
+        vectors = rows if len(flat) == len(texts) else np.stack(list(_means(split, rows)))
+        return vectors, counting.tokens
 
     def _centre(self, texts: tuple[str, ...]) -> Vectors:
         """The unit vector in the middle of texts: (512,)."""
         return unit(self.encode(texts).mean(axis=0))
 
-    def count_tokens(self, texts: Sequence[str]) -> int:
-        """Tokens of the texts, without the two that mark begin and end."""
-        return sum(len(self._tokenizer.encode(clean(text), add_bos=False, add_eos=False)) for text in texts)
+
+class _Counting:
+    """The tokenizer, counting what it makes, without the two tokens that mark begin and end."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+        self.tokens = 0
+
+    def encode(self, text: str, **options: Any) -> list[int]:
+        made: list[int] = self._tokenizer.encode(text, **options)
+        self.tokens += len(made) - 2
+        return made
 
 
 def _means(split: Sequence[Sequence[Piece]], rows: Vectors) -> Iterator[Vectors]:

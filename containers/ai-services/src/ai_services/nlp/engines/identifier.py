@@ -11,7 +11,7 @@ from ai_services.nlp.text import clean, has_letters
 
 UNDETERMINED = "und"
 
-_NOISE = re.compile(r"https?://\S+|\S+@\S+|[\d_#*~^=<>|\\/{}\[\]]+")
+_NOISE = re.compile(r"https?://[!-~]+|[!-~]+@[!-~]+|[\d_#*~^=<>|\\/{}\[\]]+")
 _KANA = re.compile(r"[\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\uff66-\uff9d]")
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff々〆]")
 _HANGUL = re.compile(r"[\uac00-\ud7a3]")

@@ -63,19 +63,19 @@ def english_phrases(words: Iterable[EnglishWord]) -> Iterator[Phrase]:
     """Runs of adjectives and nouns that end in a noun."""
     run: list[EnglishWord] = []
     for word in [*words, None]:
-        usable = word is not None and len(word.text) <= _LONGEST_WORD and any(map(str.isalpha, word.text))
-        if word is not None and usable and _continues_english(word, run):
+        usable = word is not None and _part_of_phrase(word)
+        # An adjective after a noun begins a new phrase.
+        if word is not None and usable and (not run or word.pos != "ADJ" or run[-1].pos == "ADJ"):
             run.append(word)
             continue
         yield from _english_phrase(run)
-        run = [word] if word is not None and usable and word.pos in ("ADJ", "NOUN", "PROPN") else []
+        run = [word] if word is not None and usable else []
 
 
-def _continues_english(word: EnglishWord, run: list[EnglishWord]) -> bool:
-    if word.pos not in ("ADJ", "NOUN", "PROPN"):
+def _part_of_phrase(word: EnglishWord) -> bool:
+    if word.pos not in ("ADJ", "NOUN", "PROPN") or len(word.text) > _LONGEST_WORD:
         return False
-    # An adjective after a noun begins a new phrase.
-    return not run or word.pos != "ADJ" or run[-1].pos == "ADJ"
+    return any(map(str.isalpha, word.text)) and not any(sign in word.text for sign in ("@", "://", "www."))
 
 
 def _english_phrase(run: list[EnglishWord]) -> Iterator[Phrase]:

@@ -6,6 +6,7 @@ from ai_semble.schemas.nlp import PiiRequest, PiiType
 from ai_services.nlp.engines.pipelines import Name
 from ai_services.nlp.pii.finder import find
 from ai_services.nlp.pii.masks import Masker, masked
+from ai_services.nlp.tasks.entities import LANGUAGES as LANGUAGES_WITH_NAMES
 from ai_services.nlp.tasks.entities import names_of
 from ai_services.nlp.tools import Document, Result, Tools
 
@@ -14,7 +15,7 @@ _BY_NAME = {PiiType.PERSON, PiiType.LOCATION}
 
 def pii(request: PiiRequest, tools: Tools) -> list[Result]:
     """The masked text and what was found in it, for each text."""
-    documents = tools.any_documents(request)
+    documents = tools.any_documents(request, LANGUAGES_WITH_NAMES)
     wanted = set(request.types or PiiType)
     names: list[list[Name] | None] = [None] * len(documents)
     if wanted & _BY_NAME:

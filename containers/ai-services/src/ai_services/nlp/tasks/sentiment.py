@@ -16,6 +16,7 @@ import numpy as np
 
 from ai_semble.schemas.nlp import SentimentRequest
 from ai_services.nlp.engines.encoder import LANGUAGES, Vectors
+from ai_services.nlp.text import has_letters
 from ai_services.nlp.tools import Document, Result, Tools
 
 LABELS = ("positive", "neutral", "negative")
@@ -78,6 +79,7 @@ class Blend:
 
 BLEND = Blend()
 _MOST_CERTAIN = 0.995
+NOTHING_SAID: Vectors = np.array([0, 0.1, 0], dtype=np.float32)
 
 
 def sentiment(request: SentimentRequest, tools: Tools) -> list[Result]:
@@ -114,6 +116,8 @@ def _result(document: Document, nearness: Vectors, tools: Tools) -> Result:
     tools.check()
     weight = {"en": BLEND.english, "ja": BLEND.japanese}.get(document.language, 0)
     shift = weight * opinion_by_words(document, tools)
+    if not has_letters(document.text):
+        nearness = NOTHING_SAID  # the encoder knows no emoji
     positive, neutral, negative = softmax(nearness + np.array([shift, 0, -shift]), BLEND.temperature)
     scores = {"positive": positive, "neutral": neutral, "negative": negative}
     return {
