@@ -6,6 +6,7 @@ cells (two a cell) and 384 on one of 8 x 8 (six a cell), each at the middle of i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -38,8 +39,8 @@ class FoundFace:
 class FaceFinder:
     """BlazeFace in ONNX: input (1, 256, 256, 3) in -1..1; outputs scores and regressors for both grids."""
 
-    def __init__(self, model: Path, settings: SessionSettings) -> None:
-        self._session = Session(model, settings, keep_memory=True)
+    def __init__(self, files: Mapping[str, Path], settings: SessionSettings) -> None:
+        self._session = Session(files["model.onnx"], settings, keep_memory=True)
         self.device = self._session.device
 
     def find(self, pixels: Pixels, min_score: float) -> list[FoundFace]:

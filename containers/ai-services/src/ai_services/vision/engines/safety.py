@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -19,8 +20,8 @@ _MEAN_BGR: Final = (104.0, 117.0, 123.0)
 class SafetyJudge:
     """open_nsfw in ONNX: input (1, 224, 224, 3) BGR less the mean; output (1, 2): fit and unfit for work."""
 
-    def __init__(self, model: Path, settings: SessionSettings) -> None:
-        self._session = Session(model, settings, keep_memory=True)
+    def __init__(self, files: Mapping[str, Path], settings: SessionSettings) -> None:
+        self._session = Session(files["model.onnx"], settings, keep_memory=True)
         self.device = self._session.device
 
     def judge(self, pixels: Pixels) -> float:

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from ai_services.vision.engines.ocr import finding, reading, turning
+from ai_services.vision.engines.ocr.finding import Region
 from ai_services.vision.engines.ocr.order import rows_of
 from ai_services.vision.engines.ocr.quads import WAYS, cut_out, direction_of, is_tall, seen_along, upright_box
 from ai_services.vision.engines.ocr.reading import Reading
@@ -20,6 +21,7 @@ from ai_services.vision.imaging.picture import Floats, Pixels
 
 _DOUBTFUL: Final = 0.7
 _STRIPS_AT_ONCE: Final = 64
+_LONE: Final = 2
 
 
 @dataclass(frozen=True)
@@ -49,24 +51,23 @@ class TextReader:
     def read(self, page: Pixels, min_score: float) -> list[FoundLine]:
         """The lines that are legible with at least this score, in reading order."""
         with self._one_page:
-            quads = self._find(page)
+            regions = self._find(page)
             lines: list[FoundLine] = []
-            for start in range(0, len(quads), _STRIPS_AT_ONCE):
-                lines += self._read_some(page, quads[start : start + _STRIPS_AT_ONCE])
-            if quads:
-                give_back_memory()
+            for start in range(0, len(regions), _STRIPS_AT_ONCE):
+                lines += self._read_some(page, regions[start : start + _STRIPS_AT_ONCE])
+            give_back_memory()
         return in_order([line for line in lines if line.text and line.score >= min_score])
 
-    def _find(self, page: Pixels) -> list[Floats]:
+    def _find(self, page: Pixels) -> list[Region]:
         height, width = page.shape[:2]
         plan = Plan.of(width, height)
         regions = plan.join([finding.find_regions(self._finder, tile) for tile in plan.cut(page)])
         scale = np.asarray((width / plan.width, height / plan.height), np.float32)
-        return [region.quad * scale for region in regions]
+        return [Region(region.quad * scale, region.certainty) for region in regions]
 
-    def _read_some(self, page: Pixels, quads: list[Floats]) -> list[FoundLine]:
+    def _read_some(self, page: Pixels, regions: list[Region]) -> list[FoundLine]:
         """Tall regions are read with their lower end last, which is right for text written downwards."""
-        starts = [np.roll(quad, -1, axis=0) if is_tall(quad) else quad for quad in quads]
+        starts = [np.roll(it.quad, -1, axis=0) if is_tall(it.quad) else it.quad for it in regions]
         strips = [cut_out(page, quad, reading.HEIGHT) for quad in starts]
         turned = turning.are_upside_down(self._turner, strips)
         strips = [
@@ -74,8 +75,8 @@ class TextReader:
         ]
         readings = self._read_strips(strips, turned)
         return [
-            FoundLine(found.text, found.score, np.roll(quad, 2, axis=0) if down else quad, row=0)
-            for found, quad, down in zip(readings, starts, turned, strict=True)
+            FoundLine(found.text, score_of(found, it), np.roll(quad, 2, axis=0) if down else quad, row=0)
+            for found, it, quad, down in zip(readings, regions, starts, turned, strict=True)
         ]
 
     def _read_strips(self, strips: list[Pixels], turned: list[bool]) -> list[Reading]:
@@ -88,6 +89,15 @@ class TextReader:
             if other.score > readings[index].score:
                 readings[index], turned[index] = other, not turned[index]
         return readings
+
+
+def score_of(found: Reading, region: Region) -> float:
+    """The reading's score; of one or two characters also how sure it is that there is text at all.
+
+    The rim of a cup is an 8 for a network that has only ever seen text. On photographs the finder is less
+    sure of those (0.58 to 0.75) than of real lone characters (0.76 to 0.92).
+    """
+    return found.score * region.certainty**2 if len(found.text) <= _LONE else found.score
 
 
 def in_order(lines: list[FoundLine]) -> list[FoundLine]:

@@ -1,0 +1,82 @@
+"""POST /ai/vision/analyze."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from io import BytesIO
+
+from fastapi import APIRouter, Request, Response
+
+from ai_semble.errors import NotAcceptable
+from ai_semble.schemas.vision import VisionTask
+from ai_semble.workpool import WorkPool
+from ai_services.vision.analysis import Analyst
+from ai_services.vision.drawing.annotate import annotated
+from ai_services.vision.intake import Order, read_order
+
+JSON = "application/json"
+_FORMATS = {"image/png": ("PNG", {"compress_level": 3}), "image/jpeg": ("JPEG", {"quality": 90})}
+OFFERED = (JSON, *_FORMATS)
+
+router = APIRouter(tags=["vision"])
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What the handler works with."""
+
+    analyst: Analyst
+    pool: WorkPool
+
+
+@router.post("/ai/vision/analyze", response_class=Response)
+async def analyze(request: Request) -> Response:
+    """Labels, objects, text, faces, safety or a vector of one picture.
+
+    Asked for `image/png` or `image/jpeg` (header `Accept`) it answers the picture with everything drawn in.
+    """
+    kind = chosen_type(request.headers.get("accept", ""))
+    order = await read_order(request)
+    if kind in _FORMATS and order.options.task is VisionTask.EMBED:
+        raise NotAcceptable("A vector cannot be drawn", hint="Ask for application/json.")
+    desk: Desk = request.app.state.vision
+    body = await desk.pool.run(_work, desk.analyst, order, kind, time.perf_counter())
+    return Response(body, media_type=kind)
+
+
+def _work(analyst: Analyst, order: Order, kind: str, asked: float) -> bytes:
+    """Look, and write the answer; in a worker thread."""
+    waited = round((time.perf_counter() - asked) * 1000, 2)
+    analysis = analyst.analyze(order.data, order.options, for_drawing=kind in _FORMATS)
+    if kind == JSON:
+        answer = analysis.answer
+        timed = answer.model_copy(update={"timings": {"queue_ms": waited, **answer.timings}})
+        return timed.model_dump_json(exclude_none=True).encode()
+    buffer = BytesIO()
+    name, options = _FORMATS[kind]
+    annotated(analysis.picture, analysis.answer).save(buffer, name, **options)
+    return buffer.getvalue()
+
+
+def chosen_type(accept: str) -> str:
+    """The offered type that the header prefers; JSON where it does not care. Raises NotAcceptable.
+
+    Of equally wanted types the one that is named first wins, so `image/png, */*` is a picture.
+    """
+    wanted = [_media_range(item) for item in accept.split(",") if item.strip()] or [("*/*", 1.0)]
+    for range_, quality in sorted(wanted, key=lambda item: -item[1]):
+        for offered in OFFERED:
+            if quality > 0 and range_ in (offered, "*/*", f"{offered.partition('/')[0]}/*"):
+                return offered
+    raise NotAcceptable(f"`{accept}` is none of {', '.join(OFFERED)}")
+
+
+def _media_range(item: str) -> tuple[str, float]:
+    """The type and its quality: `image/png;q=0.5`."""
+    range_, *parameters = (part.strip() for part in item.split(";"))
+    quality = next((part[2:] for part in parameters if part.lower().startswith("q=")), "1")
+    try:
+        return range_.lower(), float(quality)
+    except ValueError:
+        return range_.lower(), 0.0
