@@ -1,53 +1,260 @@
-"""The jobs of this orchestrator: what the routes and the gateway talk to.
-
-(signatures first; the bodies follow)
-"""
+"""The jobs of this orchestrator: what the routes and the gateway talk to."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from ai_semble.schemas.jobs import Job, JobEvent, JobPage, JobQuery
+import orjson
+
+from ai_semble.logs import get_logger
+from ai_semble.schemas.jobs import Job, JobEvent, JobPage, JobQuery, JobState, Progress
 from ai_semble.service import Runtime
-
+from orchestrator.jobs import views
+from orchestrator.jobs.bodies import Bodies
+from orchestrator.jobs.bulletin import Bulletin
 from orchestrator.jobs.calls import Call, Caller
+from orchestrator.jobs.database import Database
+from orchestrator.jobs.engine import Engine
+from orchestrator.jobs.errors import JobHasEnded, JobHasNoResult, JobHasNotEnded, JobNotFound
+from orchestrator.jobs.intake import Intake
+from orchestrator.jobs.keeper import Keeper
+from orchestrator.jobs.lock import FolderLock
+from orchestrator.jobs.records import REQUEST, RESULT, Change, JobRecord
+from orchestrator.jobs.runner import Runner
+from orchestrator.jobs.store import JobStore
+from orchestrator.jobs.tally import Tally
+from orchestrator.jobs.verdicts import Patience
+
+log = get_logger(__name__)
+HEARTBEAT_S = 15.0
+KEEP_EVERY_S = 60.0
+CALM_DOWN_EVERY_S = 5.0
+
+
+@dataclass(frozen=True)
+class Result:
+    """The answer of a job that succeeded, as the service gave it."""
+
+    content_type: str
+    size: int
+    pieces: AsyncIterator[bytes]
 
 
 class JobService:
     """Durable asynchronous calls. `app.state.jobs` is one; open it in the lifespan with `async with`."""
 
     def __init__(self, runtime: Runtime, caller: Caller) -> None:
-        raise NotImplementedError
+        self._config = runtime.config.jobs
+        self._folder = runtime.paths.state_dir / "jobs"
+        self._caller = caller
+        self._lock = FolderLock(self._folder)
+        self._database = Database(self._folder / "jobs.sqlite")
+        self._store = JobStore(self._database)
+        self._bodies = Bodies(self._folder / "bodies")
+        self._bulletin = Bulletin()
+        self._tally = Tally(runtime.metrics)
+        self._intake = Intake(
+            self._store,
+            self._bodies,
+            self._tally,
+            max_queued=self._config.max_queued,
+            accepted=self._accepted,
+        )
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
-        raise NotImplementedError
+        """Raises StateFolderTaken, sqlite3.Error, OSError."""
+        await self._lock.take()
+        await asyncio.to_thread(self._database.open)
+        await asyncio.to_thread(self._bodies.open)
+        self._tally.load(await self._store.counts())
+        self._runner = self._make_runner()
+        self._engine = Engine(self._folder / "engine.sqlite", self._config.workers, self._runner.run)
+        self._keeper = Keeper(
+            self._store,
+            self._bodies,
+            self._engine,
+            self._runner,
+            retention_days=self._config.retention_days,
+            forgotten=self._tally.forget,
+        )
+        await self._keeper.clean_up()
+        self._spawn(self._keep())
+        self._spawn(self._calm_down())
+        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        raise NotImplementedError
+        self._bulletin.close()
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._engine.stop()
+        await asyncio.to_thread(self._database.close)
+        self._lock.release()
 
     async def submit(self, call: Call, body: AsyncIterator[bytes]) -> Job:
-        """Accept a call; when this returns, the job survives a crash. The relay answers 202 with
-        `Location: /jobs/{id}`, `Preference-Applied: respond-async` and the job (`routes.jobs.accepted(job)`
-        makes that response). Raises Overloaded, InsufficientStorage, IdempotencyKeyReused."""
-        raise NotImplementedError
+        """Accept a call: when this returns, the job survives whatever happens.
 
-    async def get(self, job_id: str) -> Job:
-        raise NotImplementedError
+        The same idempotency key with the same request gives the same job. Raises Overloaded,
+        InsufficientStorage, BadIdempotencyKey, IdempotencyKeyReused, and what `body` raises.
+        """
+        return await self._view(await self._intake.submit(call, body))
+
+    async def get(self, job_id: str, wait_s: float = 0) -> Job:
+        """A job; after its end, or after so many seconds. Raises JobNotFound."""
+        with self._bulletin.watching(job_id) as watch:
+            deadline = asyncio.get_running_loop().time() + wait_s
+            job = await self._record(job_id)
+            while not job.state.ended and not self._bulletin.closed:
+                left = deadline - asyncio.get_running_loop().time()
+                if left <= 0 or not await watch.wait(left):
+                    break
+                job = await self._record(job_id)
+        return await self._view(job)
 
     async def list(self, query: JobQuery) -> JobPage:
-        raise NotImplementedError
+        """A page of jobs, newest first, without their results."""
+        found = await self._store.page(query)
+        page = found[: query.limit]
+        cursor = page[-1].id if len(found) > query.limit else None
+        return JobPage(jobs=tuple(views.job_view(job) for job in page), next_cursor=cursor)
+
+    async def result(self, job_id: str) -> Result:
+        """What the service answered.
+
+        Raises JobNotFound, JobHasNotEnded, and JobHasNoResult when it failed or was cancelled.
+        """
+        job = await self._record(job_id)
+        if not job.state.ended:
+            raise JobHasNotEnded(f"The job is {job.state}", retry_after=1)
+        if job.state is not JobState.SUCCEEDED:
+            raise JobHasNoResult(f"The job is {job.state}: {views.in_words(job.reason, job.detail)}")
+        content = await self._store.body(job_id, RESULT)
+        pieces = self._bodies.read(job_id, RESULT) if content is None else _one_piece(content)
+        return Result(job.result_type or "application/octet-stream", job.result_bytes or 0, pieces)
 
     async def cancel(self, job_id: str) -> Job:
-        raise NotImplementedError
+        """Cancel a job: one that waits never starts, and the call of one that runs is cut.
+
+        A job that is cancelled already is given back as it is. Raises JobNotFound, JobHasEnded.
+        """
+        change = await self._store.cancel(job_id)
+        if change is None:
+            job = await self._record(job_id)
+            if job.state in (JobState.SUCCEEDED, JobState.FAILED):
+                raise JobHasEnded(f"The job is {job.state} already")
+            return await self._view(job)
+        self._announce(change)
+        if change.job.state is JobState.CANCELLING:
+            self._runner.abort(change.job)
+        return await self._view(change.job)
 
     async def forget(self, job_id: str) -> None:
-        raise NotImplementedError
+        """Delete a job that has ended, with its result. Raises JobNotFound, JobHasNotEnded."""
+        if await self._keeper.forget(job_id) is None:
+            job = await self._record(job_id)
+            raise JobHasNotEnded(f"The job is {job.state}")
 
-    def events(self, job_id: str, after: int = 0) -> AsyncIterator[JobEvent | None]:
-        """Every event of a job after the given number, then those to come, until it has ended;
-        None when nothing happened for a while (a heartbeat)."""
-        raise NotImplementedError
+    async def events(self, job_id: str, after: int = 0) -> AsyncIterator[JobEvent | None]:
+        """Every event of a job after the given number, then those to come, until it has ended.
+
+        None when nothing happened for a while. Raises JobNotFound.
+        """
+        shown: Progress | None = None
+        with self._bulletin.watching(job_id) as watch:
+            while not self._bulletin.closed:
+                job = await self._record(job_id)
+                for event in await self._store.events(job_id, after):
+                    after = event.number
+                    yield views.event_view(event)
+                    if event.state.ended:
+                        return
+                if job.state.ended:
+                    return
+                progress = views.progress_of(job)
+                if progress != shown and job.message:
+                    shown = progress
+                    yield views.progress_event(job, self._store.clock())
+                if not await watch.wait(HEARTBEAT_S):
+                    yield None
+
+    def _accepted(self, change: Change) -> None:
+        self._announce(change)
+        self._spawn(self._dispatch(change.job))
+
+    async def _dispatch(self, job: JobRecord) -> None:
+        """Hand a job to the engine. Whatever goes wrong here, the keeper does it later."""
+        busy = self._tally.count(job.service, JobState.QUEUED, JobState.RUNNING, JobState.CANCELLING)
+        try:
+            if job.state is JobState.QUEUED and busy <= self._config.workers:
+                await self._engine.start_now(job.id, job.dispatch, job.service)
+            else:
+                delay = max(0.0, (job.next_attempt_at or 0) - self._store.clock())
+                await self._engine.enqueue(job.id, job.dispatch, job.service, delay)
+        except Exception:  # the top of a task
+            log.exception("job_not_dispatched", job=job.id)
+
+    def _announce(self, change: Change) -> None:
+        job = change.job
+        self._tally.note(change)
+        self._bulletin.ring(job.id)
+        log.info("job", job=job.id, state=job.state, reason=job.reason, upstream=job.service)
+        if job.state.ended:
+            unneeded = (REQUEST,) if job.state is JobState.SUCCEEDED else (REQUEST, RESULT)
+            asyncio.get_running_loop().run_in_executor(None, self._bodies.discard, job.id, unneeded)
+
+    async def _keep(self) -> None:
+        while True:
+            try:
+                await self._keeper.look_after()
+            except Exception:  # the top of a loop
+                log.exception("jobs_not_looked_after")
+            await asyncio.sleep(KEEP_EVERY_S)
+
+    async def _calm_down(self) -> None:
+        """Let the engine poll seldom while nothing waits."""
+        while True:
+            await asyncio.sleep(CALM_DOWN_EVERY_S)
+            if self._tally.pending() == 0:
+                await self._engine.set_pace(fast=False)
+
+    async def _record(self, job_id: str) -> JobRecord:
+        job = await self._store.get(job_id)
+        if job is None:
+            raise JobNotFound(f"There is no job {job_id}")
+        return job
+
+    async def _view(self, job: JobRecord) -> Job:
+        if not views.has_inline_result(job):
+            return views.job_view(job)
+        pieces = [piece async for piece in (await self.result(job.id)).pieces]
+        return views.job_view(job, orjson.loads(b"".join(pieces)))
+
+    def _make_runner(self) -> Runner:
+        return Runner(
+            self._store,
+            self._bodies,
+            self._caller,
+            workers=self._config.workers,
+            timeout_s=self._config.timeout_s,
+            patience=Patience(self._config.retry_for_s, self._config.max_breaks),
+            announce=self._announce,
+            progressed=self._bulletin.ring,
+            again=lambda job: self._spawn(self._dispatch(job)),
+        )
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _one_piece(content: bytes) -> AsyncIterator[bytes]:
+    yield content

@@ -1,0 +1,85 @@
+"""How a call becomes a job: once, and on the disk before anybody is told so."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from collections.abc import AsyncIterator, Callable
+
+from ai_semble.errors import Overloaded
+from orchestrator.jobs.bodies import Bodies
+from orchestrator.jobs.calls import Call
+from orchestrator.jobs.errors import BadIdempotencyKey, IdempotencyKeyReused
+from orchestrator.jobs.records import REQUEST, Change, JobRecord, NewJob, StoredBody, new_job_id
+from orchestrator.jobs.store import JobStore
+from orchestrator.jobs.tally import Tally
+
+_KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
+# Made anew for each attempt. An answer is kept without its content encoding, so none is asked for.
+_NOT_KEPT = ("content-length", "idempotency-key", "accept-encoding")
+
+
+class Intake:
+    """`accepted` is told every new job."""
+
+    def __init__(
+        self,
+        store: JobStore,
+        bodies: Bodies,
+        tally: Tally,
+        *,
+        max_queued: int,
+        accepted: Callable[[Change], None],
+    ) -> None:
+        self._store = store
+        self._bodies = bodies
+        self._tally = tally
+        self._max_queued = max_queued
+        self._accepted = accepted
+
+    async def submit(self, call: Call, body: AsyncIterator[bytes]) -> JobRecord:
+        """The new job, or the one that has the call's idempotency key already.
+
+        Raises Overloaded, InsufficientStorage, BadIdempotencyKey, IdempotencyKeyReused, and what `body`
+        raises; then nothing is left behind.
+        """
+        if call.idempotency_key is not None and not _KEY.fullmatch(call.idempotency_key):
+            raise BadIdempotencyKey("The Idempotency-Key is not 1 to 255 printable ASCII characters")
+        if self._tally.pending() >= self._max_queued:
+            raise Overloaded(f"{self._max_queued} jobs are waiting already", retry_after=10)
+        job_id = new_job_id(self._store.clock())
+        request = await self._bodies.receive(job_id, REQUEST, body)
+        # From here on it is decided by the database alone, even when the client leaves meanwhile.
+        return await asyncio.shield(asyncio.create_task(self._accept(job_id, call, request)))
+
+    async def _accept(self, job_id: str, call: Call, request: StoredBody) -> JobRecord:
+        new = NewJob(
+            id=job_id,
+            service=call.service,
+            method=call.method,
+            path=call.path,
+            headers={name: value for name, value in call.headers.items() if name not in _NOT_KEPT},
+            request_id=call.request_id,
+            idempotency_key=call.idempotency_key,
+            fingerprint=_fingerprint(call, request),
+        )
+        try:
+            outcome = await self._store.accept(new, request, self._max_queued)
+        except BaseException:
+            self._bodies.discard(job_id)
+            raise
+        if isinstance(outcome, Change):
+            self._accepted(outcome)
+            return outcome.job
+        self._bodies.discard(job_id)
+        if outcome.fingerprint != new.fingerprint:
+            raise IdempotencyKeyReused(f"The key was sent with another request before, for job {outcome.id}")
+        return outcome
+
+
+def _fingerprint(call: Call, request: StoredBody) -> str:
+    """The same for the same request: what is called, with which body, to be answered in which form."""
+    kinds = (call.headers.get("content-type", ""), call.headers.get("accept", ""))
+    parts = (call.service, call.method, call.path, *kinds, request.digest)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -1,0 +1,161 @@
+"""/jobs: how asynchronous calls stand, their results, their events, their end."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+from ai_semble.schemas.jobs import JOB_ID, Job, JobEvent, JobPage, JobQuery, JobState
+from ai_semble.schemas.problem import Problem
+from orchestrator.jobs.service import JobService
+
+LONGEST_WAIT_S = 60
+EVENT_STREAM = "text/event-stream"
+
+JobId = Annotated[str, Path(pattern=JOB_ID, description="The job's `id`.")]
+Responses = dict[int | str, dict[str, Any]]
+_NOT_FOUND: Responses = {404: {"model": Problem, "description": "There is no such job."}}
+_WRONG: Responses = {422: {"model": Problem, "description": "The id or a parameter is not valid."}}
+
+
+def routes() -> APIRouter:
+    """The job routes; `app.state.jobs` is the JobService."""
+    router = APIRouter(prefix="/jobs", tags=["jobs"])
+    router.add_api_route("", _list, methods=["GET"], responses={**_WRONG}, summary="List jobs")
+    router.add_api_route(
+        "/{job_id}", _get, methods=["GET"], responses={**_NOT_FOUND, **_WRONG}, summary="One job"
+    )
+    router.add_api_route(
+        "/{job_id}",
+        _delete,
+        methods=["DELETE"],
+        response_model=Job,
+        summary="Cancel a job, or forget one that has ended",
+        responses={
+            202: {"model": Job, "description": "It runs, and is being cancelled."},
+            204: {"description": "It was forgotten."},
+            409: {"model": Problem, "description": "It has ended, or not ended, already."},
+            **_NOT_FOUND,
+            **_WRONG,
+        },
+    )
+    router.add_api_route(
+        "/{job_id}/result",
+        _result,
+        methods=["GET"],
+        response_class=Response,
+        summary="The service's answer, as it was given",
+        responses={
+            200: {"description": "The answer, with its own content type.", "content": {"*/*": {}}},
+            409: {"model": Problem, "description": "There is no result, or not yet."},
+            **_NOT_FOUND,
+            **_WRONG,
+        },
+    )
+    router.add_api_route(
+        "/{job_id}/events",
+        _events,
+        methods=["GET"],
+        response_class=Response,
+        summary="What happens to a job, as it happens",
+        responses={
+            200: {
+                "description": "Server-sent events `state`, `progress` and, last, `end`; the data of each is "
+                "a JobEvent. A comment line is sent when nothing happens for 15 seconds.",
+                "content": {EVENT_STREAM: {"schema": {"type": "string"}}},
+            },
+            204: {"description": "The event named by `Last-Event-ID` was the last one."},
+            **_NOT_FOUND,
+            **_WRONG,
+        },
+    )
+    return router
+
+
+def accepted(job: Job) -> Response:
+    """The answer to a call that was sent with `Prefer: respond-async`."""
+    headers = {"Location": f"/jobs/{job.id}", "Preference-Applied": "respond-async"}
+    return Response(job.model_dump_json(), 202, headers, "application/json")
+
+
+async def _list(request: Request, query: Annotated[JobQuery, Query()]) -> JobPage:
+    """Newest first. Follow `next_cursor` for the rest."""
+    return await _jobs(request).list(query)
+
+
+async def _get(
+    request: Request,
+    job_id: JobId,
+    wait_s: Annotated[
+        float, Query(ge=0, le=LONGEST_WAIT_S, description="Answer at its end, or after so many seconds.")
+    ] = 0,
+) -> Job:
+    """How a job stands, and what came of it."""
+    return await _jobs(request).get(job_id, wait_s)
+
+
+async def _delete(
+    request: Request,
+    response: Response,
+    job_id: JobId,
+    forget: Annotated[bool, Query(description="Delete a job that has ended, with its result.")] = False,
+) -> Job | Response:
+    """A waiting job never starts; the call of a running one is cut, so that its service stops working.
+
+    A job that has succeeded or failed is left as it is (409), so that a result is never lost to a
+    cancellation that came too late; with `forget=true` it is deleted.
+    """
+    if forget:
+        await _jobs(request).forget(job_id)
+        return Response(status_code=204)
+    job = await _jobs(request).cancel(job_id)
+    response.status_code = 202 if job.state is JobState.CANCELLING else 200
+    return job
+
+
+async def _result(request: Request, job_id: JobId) -> Response:
+    """Streams what the service answered, with its content type."""
+    result = await _jobs(request).result(job_id)
+    headers = {"Content-Length": str(result.size), "X-Content-Type-Options": "nosniff"}
+    return StreamingResponse(result.pieces, 200, headers, result.content_type)
+
+
+async def _events(
+    request: Request,
+    job_id: JobId,
+    last_event_id: Annotated[
+        str | None, Header(description="`id` of the last event received; the stream goes on after it.")
+    ] = None,
+) -> Response:
+    """Ends when the job has ended. A client that was cut off sends `Last-Event-ID` and misses nothing."""
+    known = last_event_id.isascii() and last_event_id.isdigit() if last_event_id else False
+    events = _jobs(request).events(job_id, int(last_event_id or 0) if known else 0)
+    try:
+        first = await anext(events)
+    except StopAsyncIteration:
+        return Response(status_code=204)
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(_stream(first, events), 200, headers, EVENT_STREAM)
+
+
+async def _stream(first: JobEvent | None, rest: AsyncIterator[JobEvent | None]) -> AsyncIterator[str]:
+    yield _frame(first)
+    async for event in rest:
+        yield _frame(event)
+
+
+def _frame(event: JobEvent | None) -> str:
+    if event is None:
+        return ": still here\n\n"
+    if event.number is None:
+        return f"event: progress\ndata: {event.model_dump_json()}\n\n"
+    kind = "end" if event.state.ended else "state"
+    return f"id: {event.number}\nevent: {kind}\ndata: {event.model_dump_json()}\n\n"
+
+
+def _jobs(request: Request) -> JobService:
+    jobs: JobService = request.app.state.jobs
+    return jobs
