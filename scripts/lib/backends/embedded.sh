@@ -1,0 +1,37 @@
+# Backend `embedded`: the services as supervised processes of this user. Sourced by deploy.sh and setup.sh.
+# shellcheck shell=bash
+
+EMBEDDED_VENV="$(data_home)/embedded/venv"
+
+# What these functions run is Python; it says itself what is wrong, and ends with 0, 1 or 2.
+embedded_run() { "$EMBEDDED_VENV/bin/ai-semble" "$@"; }
+
+embedded_is_installed() { [[ -x "$EMBEDDED_VENV/bin/ai-semble" ]]; }
+
+embedded_is_running() { embedded_is_installed && embedded_run embedded running; }
+
+# The environment and the models; a run that was interrupted goes on where it stopped.
+embedded_install() {
+  bootstrap embedded "$EMBEDDED_VENV" >/dev/null
+  embedded_run models pull
+}
+
+embedded_start() {
+  embedded_install
+  embedded_run embedded up
+}
+
+embedded_restart() {
+  embedded_install
+  embedded_run embedded restart
+}
+
+embedded_stop() { embedded_run embedded down; }
+embedded_status() { embedded_run embedded status "$@"; }
+embedded_health() { embedded_run embedded health "$@"; }
+embedded_logs() { embedded_run embedded logs "$@"; }
+
+embedded_models() {
+  bootstrap embedded "$EMBEDDED_VENV" >/dev/null
+  embedded_run models "$@"
+}

@@ -1,0 +1,70 @@
+# Words that all scripts share. Sourced, never run.
+# shellcheck shell=bash
+
+CHECKOUT="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
+# Another project's Python settings must not reach our programs.
+unset PYTHONPATH PYTHONHOME
+# Without compiled modules every start would take seconds longer.
+unset PYTHONDONTWRITEBYTECODE
+
+say() { printf '%s\n' "$*" >&2; }
+
+# die MESSAGE HINT - one line of what went wrong, one line of what to do
+die() {
+  printf 'error: %s\nhint:  %s\n' "$1" "$2" >&2
+  exit 1
+}
+
+# die_usage MESSAGE HINT - the same for a wrong command line
+die_usage() {
+  printf 'error: %s\nhint:  %s\n' "$1" "$2" >&2
+  exit 2
+}
+
+# usage - the comment at the head of the script that runs
+usage() { sed -n '2,/^[^#]/ { /^#/!q; s/^# \{0,1\}//p; }' "$0"; }
+
+# data_home - where our things lie, by the XDG rules
+data_home() {
+  case "${XDG_DATA_HOME-}" in
+    /*) printf '%s\n' "$XDG_DATA_HOME/ai-semble" ;;
+    *) printf '%s\n' "$HOME/.local/share/ai-semble" ;;
+  esac
+}
+
+# is_new_enough PYTHON - whether it is Python >= 3.11
+is_new_enough() {
+  command -v "$1" >/dev/null 2>&1 && "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1
+}
+
+# find_python - print the interpreter to use; AI_SEMBLE_PYTHON goes first
+find_python() {
+  local candidate
+  if [[ -n "${AI_SEMBLE_PYTHON-}" ]]; then
+    is_new_enough "$AI_SEMBLE_PYTHON" ||
+      die "AI_SEMBLE_PYTHON is $AI_SEMBLE_PYTHON, which is not Python 3.11 or newer" \
+        "Set it to the path of a newer one, or unset it."
+    command -v "$AI_SEMBLE_PYTHON"
+    return
+  fi
+  for candidate in python3.13 python3.12 python3.11 python3; do
+    if is_new_enough "$candidate"; then
+      command -v "$candidate"
+      return
+    fi
+  done
+  die "there is no Python 3.11 or newer ($(python3 --version 2>/dev/null || echo 'no python3 at all'))" \
+    "Install one (Debian, Ubuntu: sudo apt install python3) or set AI_SEMBLE_PYTHON to its path."
+}
+
+# bootstrap WORD [ENVIRONMENT_FOLDER] - make or refresh a Python environment; prints what bootstrap.py prints
+bootstrap() {
+  local python
+  # The environment's own interpreter knows fastest that nothing has changed.
+  if [[ -z "${AI_SEMBLE_PYTHON-}" && -n "${2-}" ]] && is_new_enough "$2/bin/python"; then
+    python="$2/bin/python"
+  else
+    python="$(find_python)" || exit 1
+  fi
+  "$python" "$CHECKOUT/scripts/lib/bootstrap.py" "$1"
+}

@@ -1,0 +1,137 @@
+#!/usr/bin/env bash
+# Test this checkout, in an environment of its own (.venv) that is made at the first run.
+#
+# Usage: ./scripts/run-tests.sh TIER [--coverage] [--target=inprocess|embedded] [PYTEST OPTIONS]
+#
+#   all            every tier below but `quick`, integration against both targets; ends with a summary
+#   quick          lint and the unit tests that take no time
+#   lint           ruff, mypy, shellcheck, shfmt, and that generated files are fresh
+#   unit           single parts, with real files, processes and models
+#   contract       the running API against its own OpenAPI description, and a corpus of bad inputs
+#   shell          the scripts
+#   docs           generated pages are fresh, and what the README says works
+#   integration    the whole platform; --target=inprocess (default) or embedded (supervised processes)
+#
+#   --coverage     measure what the tests reach; the report is printed, and written to htmlcov/
+#
+# Examples: ./scripts/run-tests.sh unit -k lifecycle -x
+#           ./scripts/run-tests.sh integration --target=embedded
+# Variables: AI_SEMBLE_TEST_MODELS, a folder with the default models (default: your own, filled when needed).
+# Exit status: 0 all passed, 1 something failed, 2 wrong usage.
+set -euo pipefail
+
+# shellcheck source=scripts/lib/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+
+VENV="$CHECKOUT/.venv"
+HELP="./scripts/run-tests.sh --help"
+COVERAGE=
+TARGET=inprocess
+RESULTS=()
+
+main() {
+  local tier="${1-}" pytest_options=()
+  shift || true
+  case "$tier" in
+    all | quick | lint | unit | contract | shell | docs | integration) ;;
+    --help | -h) usage && return ;;
+    '') die_usage "there is no tier" "$HELP" ;;
+    *) die_usage "unknown tier $tier" "$HELP" ;;
+  esac
+  while (($#)); do
+    case "$1" in
+      --coverage) COVERAGE=yes ;;
+      --target=inprocess | --target=embedded) TARGET="${1#*=}" ;;
+      --target*) die_usage "the target is inprocess or embedded" "$HELP" ;;
+      --help | -h) usage && return ;;
+      *) pytest_options+=("$1") ;;
+    esac
+    shift
+  done
+  cd "$CHECKOUT"
+  prepare "$tier"
+  "run_$tier" ${pytest_options[@]+"${pytest_options[@]}"}
+  if [[ -n "$COVERAGE" ]]; then report_coverage; fi
+  summarize
+}
+
+# prepare TIER - the environment, and the models where a tier needs them
+prepare() {
+  bootstrap dev "$VENV" >/dev/null
+  export PATH="$VENV/bin:$PATH"
+  case "$1" in
+    lint | shell) ;;
+    *) AI_SEMBLE_MODELS__DIRECTORY="${AI_SEMBLE_TEST_MODELS:-$(data_home)/models}" ai-semble models pull ;;
+  esac
+}
+
+run_all() {
+  run_lint
+  run_unit "$@"
+  run_contract "$@"
+  run_shell "$@"
+  run_docs "$@"
+  for TARGET in inprocess embedded; do run_integration "$@"; done
+}
+
+run_quick() {
+  run_lint
+  tier unit tests/unit -m "not slow" -x "$@"
+}
+
+run_lint() {
+  local scripts=(scripts/*.sh scripts/lib/*.sh scripts/lib/backends/*.sh scripts/checks/*.sh .ci/run)
+  step "ruff check" ruff check .
+  step "ruff format" ruff format --check --quiet .
+  step "mypy" mypy containers/*/src tests scripts/lib/*.py
+  step "shellcheck" shellcheck --external-sources "${scripts[@]}"
+  step "shfmt" shfmt --diff -i 2 -ci "${scripts[@]}"
+  step "generated files" pytest --quiet tests/docs -k fresh
+}
+
+run_unit() { tier unit tests/unit "$@"; }
+run_contract() { tier contract tests/contract "$@"; }
+run_shell() { tier shell tests/shell "$@"; }
+run_docs() { tier docs tests/docs "$@"; }
+run_integration() { tier "integration ($TARGET)" tests/integration --target="$TARGET" "$@"; }
+
+# tier NAME PYTEST_OPTION... - one pytest run
+tier() {
+  local name="$1" command=(pytest)
+  shift
+  if [[ -n "$COVERAGE" ]]; then command=(coverage run -m pytest); fi
+  step "$name" "${command[@]}" --quiet "$@"
+}
+
+# step NAME COMMAND... - run it, say what failed so that it can be pasted, and go on
+step() {
+  local name="$1" began=$SECONDS status=0
+  shift
+  say "== $name"
+  "$@" || status=$?
+  if ((status == 0)); then
+    RESULTS+=("passed  $name ($((SECONDS - began)) s)")
+  elif ((status == 130)); then
+    exit 130
+  else
+    RESULTS+=("FAILED  $name: $*")
+  fi
+}
+
+report_coverage() {
+  coverage combine --quiet
+  coverage html --quiet
+  coverage report --skip-covered --skip-empty
+}
+
+summarize() {
+  say "== summary"
+  local line failed=0
+  for line in "${RESULTS[@]}"; do
+    say "$line"
+    if [[ "$line" == FAILED* ]]; then failed=1; fi
+  done
+  return "$failed"
+}
+
+main "$@"
