@@ -137,7 +137,7 @@ def _ranked(document: Document, phrases: list[Phrase], request: KeywordsRequest,
             "start": candidates[place].first.start,
             "end": candidates[place].first.end,
         }
-        for place in order
+        for place in sorted(order, key=lambda place: -scores[place])
     ]
 
 

@@ -72,9 +72,9 @@ TYPICAL = {
 class Blend:
     """How much the opinion by words counts against the encoder's."""
 
-    english: float = 0.30
-    japanese: float = 0.20
-    temperature: float = 0.10
+    english: float = 0.40
+    japanese: float = 0.18
+    temperature: float = 0.07
 
 
 BLEND = Blend()
