@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
@@ -35,7 +37,7 @@ schema = schemathesis.pytest.from_fixture("openapi")
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
-def test_every_answer_is_documented(case: schemathesis.Case) -> None:
+def test_every_answer_is_documented(case: schemathesis.Case[Any]) -> None:
     answer = case.call(timeout=60)
     case.validate_response(
         answer,

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import httpx
-from skimage import data
-from PIL import Image
 
+from tests.support.pictures import photo
 from tests.support.worlds import World
 
 
@@ -20,7 +19,7 @@ def test_the_language_model_answers(api: httpx.Client) -> None:
 
 
 def test_the_picture_at_a_url_is_described(api: httpx.Client, world: World) -> None:
-    Image.fromarray(data.chelsea()).save(world.files / "image.jpg", quality=92)
+    photo("chelsea").save(world.files / "image.jpg", quality=92)
     body = {"image_url": f"{world.files_url}/image.jpg", "task": "analyze"}
     answer = api.post("/ai/vision/analyze", json=body)
     assert answer.status_code == 200, answer.text

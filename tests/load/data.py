@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,10 +58,18 @@ def measure(world: World, folder: Path, *, quick: bool) -> Iterator[Row]:
             body = operation | {"data": {"dataset": "big"}}
             yield compare(
                 f"{name}, {rows:,} rows",
-                lambda body=body: http.post("/data/process", json=body).raise_for_status(),
-                lambda query=query: bare.execute(query).fetchmany(1000),
+                partial(post, http, body),
+                partial(fetch, bare, query),
                 turns,
             )
+
+
+def post(http: httpx.Client, body: dict[str, Any]) -> None:
+    http.post("/data/process", json=body).raise_for_status()
+
+
+def fetch(bare: duckdb.DuckDBPyConnection, query: str) -> None:
+    bare.execute(query).fetchmany(1000)
 
 
 def compare(what: str, ours: Callable[[], Any], theirs: Callable[[], Any], turns: int) -> Row:

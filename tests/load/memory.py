@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
-from PIL import Image
-from skimage import data as pictures
 
+from ai_semble.schemas.nlp import NlpTask
 from tests.load.report import Row, bounded
+from tests.support.pictures import photo
 from tests.support.worlds import World
 
 MIB = 1024**2
@@ -44,7 +44,7 @@ def use_everything(http: httpx.Client) -> None:
 
     post("/ai/llm/completion", {"prompt": "Hello", "max_tokens": 32})
     buffer = io.BytesIO()
-    Image.fromarray(pictures.astronaut()).save(buffer, "JPEG")
+    photo("astronaut").save(buffer, "JPEG")
     for task in ("analyze", "classify", "detect", "ocr", "faces", "safety", "embed"):
         files = {"image": ("x.jpg", buffer.getvalue(), "image/jpeg")}
         http.post("/ai/vision/analyze", files=files, data={"task": task}).raise_for_status()
@@ -52,8 +52,7 @@ def use_everything(http: httpx.Client) -> None:
         "similarity": {"other": "A river."},
         "classify": {"labels": ["sports", "nature"]},
     }
-    tasks = "sentiment entities language keywords summarize tokenize embed similarity classify pii".split()
-    for task in tasks:
+    for task in NlpTask:
         for text in ("The river is beautiful today.", "今日の川はとても美しいです。東京の田中さん。"):
             post("/ai/nlp/process", {"text": text, "task": task, **more.get(task, {})})
     rows = {"records": [{"id": n, "value": n * n, "name": str(n % 7)} for n in range(1000)]}

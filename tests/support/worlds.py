@@ -1,4 +1,4 @@
-"""The worlds that the one integration suite runs in: all services in this process, or as a user starts them."""
+"""The worlds that the one integration suite runs in: services as threads, or as a user starts them."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def operations() -> Iterator[Bad]:
 
 def columns() -> Iterator[Bad]:
     """Columns that are not there."""
-    for operation, more in {
+    missing: dict[str, dict[str, Any]] = {
         "filter": {"where": {"column": "valeu", "op": "gt", "value": 1}},
         "select": {"columns": ["valeu"]},
         "derive": {"columns": {"x": "valeu + 1"}},
@@ -110,7 +110,8 @@ def columns() -> Iterator[Bad]:
         "convert": {"types": {"valeu": "string"}},
         "join": {"right": {"records": [{"id": 1}]}, "on": ["valeu"]},
         "analyze": {"columns": ["valeu"]},
-    }.items():
+    }
+    for operation, more in missing.items():
         body = {"operation": operation, **ROWS, **more}
         yield Bad(f"{operation}: a column that is not there", PATH, 422, "unknown_column", json=body)
 

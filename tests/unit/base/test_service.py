@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -126,9 +127,7 @@ def test_under_v1_an_error_has_the_shape_that_openai_sdks_read(client: httpx.Cli
     assert "number" in error["message"]
 
 
-@pytest.mark.parametrize(
-    "body", [b"{bad", b"\xff\xfe", b"[" * 900, b'{"number": 1' + b"0" * 900], ids=repr
-)
+@pytest.mark.parametrize("body", [b"{bad", b"\xff\xfe", b"[" * 900, b'{"number": 1' + b"0" * 900], ids=repr)
 def test_a_body_that_is_no_json_is_a_client_error(client: httpx.Client, body: bytes) -> None:
     answer = client.post("/double", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code in (400, 422)
@@ -211,9 +210,18 @@ def test_every_request_is_one_json_log_line_with_its_id(
 ) -> None:
     configure_logs("llm", "info")
     client.post("/double", json={"number": 4}, headers={"X-Request-ID": "line-1"})
-    lines = [json.loads(line) for line in capfd.readouterr().out.splitlines() if '"line-1"' in line]
+    lines = wait_for_lines(capfd, '"line-1"')
     assert len(lines) == 1
     assert lines[0]["action"] == "request"
     assert lines[0]["level"] == "INFO"
     assert lines[0]["service"] == "llm"
     assert lines[0]["status"] == 200
+
+
+def wait_for_lines(capfd: pytest.CaptureFixture[str], mark: str) -> list[dict[str, Any]]:
+    """The log lines with the mark. They are written just after the answer, so the client may be faster."""
+    deadline, output = time.monotonic() + 5, ""
+    while mark not in output and time.monotonic() < deadline:
+        time.sleep(0.01)
+        output += capfd.readouterr().out
+    return [json.loads(line) for line in output.splitlines() if mark in line]

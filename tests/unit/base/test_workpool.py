@@ -41,7 +41,8 @@ async def test_one_more_than_may_wait_is_refused_and_the_others_end() -> None:
 
 
 async def test_a_caller_that_leaves_while_waiting_never_starts_and_frees_its_place() -> None:
-    work, gate, ran = pool(), threading.Event(), []
+    work, gate = pool(), threading.Event()
+    ran: list[str] = []
     running = asyncio.create_task(work.run(gate.wait))
     await asyncio.sleep(0)
     waiting = asyncio.create_task(work.run(ran.append, "ran"))
