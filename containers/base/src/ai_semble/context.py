@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import secrets
 from contextvars import ContextVar
-from uuid import uuid4
+from itertools import count
 
 REQUEST_ID_HEADER = "X-Request-ID"
 _USABLE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}", re.ASCII)
+_PROCESS = secrets.token_hex(8)
+_numbers = count(1)
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 
@@ -18,6 +21,11 @@ def request_id() -> str:
 
 def adopt_request_id(given: str | None) -> str:
     """Take the caller's id when it is safe to log and echo, otherwise make one."""
-    value = given if given and _USABLE_ID.fullmatch(given) else uuid4().hex
+    value = given if given and _USABLE_ID.fullmatch(given) else _new_id()
     _request_id.set(value)
     return value
+
+
+def _new_id() -> str:
+    """Unique, not secret: the process's own random half and a number, which costs no system call."""
+    return f"{_PROCESS}{next(_numbers):016x}"

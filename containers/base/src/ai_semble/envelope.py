@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -23,6 +22,8 @@ from ai_semble.metrics import Metrics
 log = get_logger(__name__)
 OPEN_PATHS = ("/health", "/metrics")
 _QUIET_PATHS = ("/health", "/metrics")
+_ID_HEADER = REQUEST_ID_HEADER.lower().encode()
+_CLIENT_LEFT = 499
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Envelope:
         self.token = token.encode() if token else None
         self.clock = clock
         self.running = 0
+        metrics.in_flight.set_function(lambda: self.running)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -63,7 +65,6 @@ class Envelope:
         exchange = _Exchange(scope, receive, send, self.limits.body_limit(scope["path"]))
         started = self.clock()
         self.running += 1
-        self.metrics.in_flight.inc()
         try:
             self._admit(exchange)
             await self.app(scope, exchange.receive, exchange.send)
@@ -74,7 +75,6 @@ class Envelope:
             await exchange.fail(InternalError(type(error).__name__), self.metrics.service)
         finally:
             self.running -= 1
-            self.metrics.in_flight.dec()
             self._record(scope, exchange.status, self.clock() - started)
 
     def _admit(self, exchange: _Exchange) -> None:
@@ -89,11 +89,15 @@ class Envelope:
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
-        service, method = self.metrics.service, scope["method"]
-        self.metrics.requests.labels(service, method, route, str(status)).inc()
-        self.metrics.latency.labels(service, method, route).observe(seconds)
+        self.metrics.count_request(scope["method"], route, status, seconds)
         write = log.debug if scope["path"].startswith(_QUIET_PATHS) else log.info
-        write("request", method=method, path=scope["path"], status=status, ms=round(seconds * 1000, 2))
+        write(
+            "request",
+            method=scope["method"],
+            path=scope["path"],
+            status=status,
+            ms=round(seconds * 1000, 2),
+        )
 
 
 class _Exchange:
@@ -101,22 +105,22 @@ class _Exchange:
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, body_limit: int | None) -> None:
         self.scope = scope
-        self.headers = Headers(scope=scope)
-        self.id = adopt_request_id(self.headers.get(REQUEST_ID_HEADER))
-        self.status = 499  # unless an answer starts, the client went away first
+        self.status = _CLIENT_LEFT  # unless an answer starts, the client went away first
+        self.complete = False
+        self._headers = dict(scope["headers"])
+        self.id = adopt_request_id(self._headers.get(_ID_HEADER, b"").decode("latin-1"))
         self._receive = receive
         self._send = send
         self._limit = body_limit
         self._received = 0
 
     def bearer(self) -> bytes:
-        scheme, _, token = self.headers.get("authorization", "").partition(" ")
-        return token.strip().encode("utf-8", "replace") if scheme.lower() == "bearer" else b""
+        scheme, _, token = self._headers.get(b"authorization", b"").partition(b" ")
+        return token.strip() if scheme.lower() == b"bearer" else b""
 
     def check_announced_length(self) -> None:
-        announced = self.headers.get("content-length", "")
-        known = announced.isascii() and announced.isdigit()
-        if self._limit is not None and known and int(announced) > self._limit:
+        announced = self._headers.get(b"content-length", b"")
+        if self._limit is not None and announced.isdigit() and int(announced) > self._limit:
             raise BodyTooLarge(self._too_large())
 
     async def receive(self) -> Message:
@@ -131,14 +135,17 @@ class _Exchange:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            MutableHeaders(scope=message)[REQUEST_ID_HEADER] = self.id
+            kept = [item for item in message.get("headers", ()) if item[0] != _ID_HEADER]
+            message["headers"] = [*kept, (_ID_HEADER, self.id.encode())]
+        elif not message.get("more_body", False):
+            self.complete = True
         await self._send(message)
 
     async def fail(self, error: AiSembleError, source: str) -> None:
         """Answer with the problem, unless an answer is under way: then the broken stream has to speak."""
-        if self.status == 499:
+        if self.status == _CLIENT_LEFT:
             await problems.response(error, source, self.scope["path"])(self.scope, self.receive, self.send)
-        else:
+        elif not self.complete:
             raise error
 
     def _too_large(self) -> str:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import MutableMapping
+from datetime import UTC, datetime
+from io import BytesIO
 from typing import Any
 
 import orjson
@@ -17,6 +19,7 @@ import structlog
 
 from ai_semble.context import request_id
 
+_LEVEL_NAMES = {"exception": "error", "warn": "warning", "fatal": "critical"}
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
@@ -28,44 +31,57 @@ def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:
 
 def configure_logs(service: str, level: str) -> None:
     """Send structlog's and the standard library's records to stdout as JSON lines."""
-    shared: list[structlog.typing.Processor] = [
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
-        _stamp(service),
-        structlog.processors.format_exc_info,
-    ]
     structlog.configure(
-        processors=[structlog.processors.add_log_level, *shared, _render],
+        processors=[_line(service)],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        logger_factory=structlog.BytesLoggerFactory(_Stdout()),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name, *shared],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, _render],
+            foreign_pre_chain=[structlog.stdlib.add_logger_name],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _line(service),
+                _as_text,
+            ],
         )
     )
     logging.basicConfig(handlers=[handler], level=max(LEVELS[level], logging.WARNING), force=True)
     logging.captureWarnings(True)
 
 
-def _stamp(service: str) -> structlog.typing.Processor:
-    def stamp(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        event["service"] = service
+class _Stdout(BytesIO):
+    """Standard output as it is at the moment of writing."""
+
+    def write(self, line: Any) -> int:
+        return sys.stdout.buffer.write(line)
+
+    def flush(self) -> None:
+        sys.stdout.buffer.flush()
+
+
+def _line(service: str) -> structlog.typing.Processor:
+    """All of a line in one step, since every request pays for it."""
+
+    def line(logger: Any, method: str, event: MutableMapping[str, Any]) -> bytes:
+        if "exc_info" in event:
+            event = structlog.processors.format_exc_info(logger, method, event)
+        record = {
+            "time": datetime.now(UTC).isoformat(),
+            "level": _LEVEL_NAMES.get(method, method).upper(),
+            "service": service,
+            "action": event.pop("event", None),
+            **event,
+        }
         if current := request_id():
-            event.setdefault("request_id", current)
-        return event
+            record.setdefault("request_id", current)
+        return orjson.dumps(record, default=str, option=orjson.OPT_NON_STR_KEYS)
 
-    return stamp
+    return line
 
 
-def _render(_: Any, __: str, event: MutableMapping[str, Any]) -> str:
-    line = {
-        "time": event.pop("time", None),
-        "level": str(event.pop("level", "info")).upper(),
-        "service": event.pop("service", None),
-        "action": event.pop("event", None),
-        **event,
-    }
-    return orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+def _as_text(_: Any, __: str, line: Any) -> str:
+    text: str = line.decode()
+    return text

@@ -23,6 +23,7 @@ class Metrics:
     def __init__(self, service: str) -> None:
         self.service = service
         self.registry = CollectorRegistry()
+        self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.requests = Counter(
             "ai_semble_http_requests",
             "HTTP requests answered.",
@@ -39,6 +40,16 @@ class Metrics:
         self.in_flight = self.gauge(
             "ai_semble_http_requests_in_flight", "HTTP requests being answered."
         ).labels()
+
+    def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one answered request; its instruments are looked up once for each kind of request."""
+        key = (method, route, status)
+        known = self._known.get(key)
+        if known is None:
+            counter = self.requests.labels(self.service, method, route, str(status))
+            known = self._known[key] = (counter, self.latency.labels(self.service, method, route))
+        known[0].inc()
+        known[1].observe(seconds)
 
     def counter(self, name: str, documentation: str, labels: Sequence[str] = ()) -> Bound[Counter]:
         return Bound(Counter(name, documentation, ["service", *labels], registry=self.registry), self.service)

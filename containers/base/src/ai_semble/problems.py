@@ -87,6 +87,9 @@ def _path(location: tuple[int | str, ...]) -> str:
 def install(app: FastAPI, source: str) -> None:
     """Answer every exception of an application as a problem document."""
 
+    def answer_defect(request: Request, error: Exception) -> Response:
+        return response(errors.InternalError(type(error).__name__), source, request.url.path)
+
     def answer_known(request: Request, error: Exception) -> Response:
         assert isinstance(error, AiSembleError)  # noqa: S101 - registered for this class alone
         return response(error, source, request.url.path)
@@ -102,6 +105,7 @@ def install(app: FastAPI, source: str) -> None:
         answer.headers.update(error.headers or {})
         return answer
 
+    app.add_exception_handler(Exception, answer_defect)
     app.add_exception_handler(AiSembleError, answer_known)
     app.add_exception_handler(RequestValidationError, answer_validation)
     app.add_exception_handler(HTTPException, answer_http)

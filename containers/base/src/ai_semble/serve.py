@@ -32,6 +32,10 @@ def serve(service: str, config: Config) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        # Nobody in front of us is asked who the client is.
+        proxy_headers=False,
+        # Longer than the gateway keeps an idle connection, so that it never uses one that is being closed.
+        timeout_keep_alive=75,
         timeout_graceful_shutdown=int(config.server.shutdown_grace_s),
         backlog=1024,
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial, reduce
 
 from fastapi import APIRouter, FastAPI, Request, Response
-from starlette.middleware import Middleware
+from starlette.types import ASGIApp
 
 from ai_semble import __version__, metrics, problems
 from ai_semble.config import Config
@@ -18,6 +19,7 @@ from ai_semble.paths import Paths
 from ai_semble.schemas.health import Liveness, Readiness, ServiceHealth, State
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+Layer = Callable[[ASGIApp], ASGIApp]
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,15 @@ class Runtime:
         )
 
 
+class ServiceApp(FastAPI):
+    """FastAPI behind our own layers (the first is the outermost): what they answer never enters FastAPI."""
+
+    layers: Sequence[Layer] = ()
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return reduce(lambda app, layer: layer(app), reversed(self.layers), super().build_middleware_stack())
+
+
 def create_service_app(
     runtime: Runtime,
     *,
@@ -60,13 +71,13 @@ def create_service_app(
     lifespan: Lifespan,
     unbounded_paths: Sequence[str] = (),
     own_health: bool = False,
-    middleware: Sequence[Middleware] = (),
+    layers: Sequence[Layer] = (),
 ) -> FastAPI:
     """An application with request ids, limits, problem documents, metrics and health.
 
     `lifespan` opens the engines and sets the health board to READY; handlers find the runtime in
     `request.app.state.runtime`. With `own_health` the service brings its own /health and /metrics routes.
-    `middleware` stands inside the envelope, so that what it refuses is logged, counted and answered as well.
+    `layers` stand inside the envelope, so that what they refuse is logged, counted and answered as well.
     """
 
     @asynccontextmanager
@@ -74,7 +85,7 @@ def create_service_app(
         async with lifespan(app):
             yield
 
-    app = FastAPI(
+    app = ServiceApp(
         title=title,
         description=description,
         version=__version__,
@@ -87,14 +98,14 @@ def create_service_app(
     problems.install(app, runtime.service)
     for router in routers if own_health else [*routers, health_routes()]:
         app.include_router(router)
-    app.user_middleware.extend(middleware)
     server = runtime.config.server
-    app.add_middleware(
+    envelope = partial(
         Envelope,
         metrics=runtime.metrics,
         limits=Limits(server.max_body_bytes, server.max_requests, unbounded_paths),
         token=runtime.token,
     )
+    app.layers = (envelope, *layers)
     return app
 
 
