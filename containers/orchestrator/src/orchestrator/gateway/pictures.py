@@ -18,9 +18,10 @@ _KEY = "image_url"
 
 def may_name_a_url(call: Call) -> bool:
     """Whether it is JSON for the vision service."""
-    path = call.target.partition("?")[0]
+    if not call.target.startswith(PATH) or call.target.partition("?")[0] != PATH:
+        return False
     kind = call.header("content-type").partition(";")[0].strip().lower()
-    return path == PATH and (kind == "application/json" or kind.endswith("+json"))
+    return kind == "application/json" or kind.endswith("+json")
 
 
 async def whole(body: Body) -> bytes:
