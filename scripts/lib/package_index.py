@@ -126,7 +126,11 @@ class PackageIndex:
         )
         host = urllib.parse.urlsplit(address).hostname or ""
         context = ssl._create_unverified_context() if host in self._settings.trusted_hosts else self._tls  # noqa: S323
-        return urllib.request.urlopen(request, timeout=self._settings.timeout_s, context=context)  # noqa: S310
+        try:
+            return urllib.request.urlopen(request, timeout=self._settings.timeout_s, context=context)  # noqa: S310
+        except urllib.error.HTTPError as error:
+            error.close()  # its status is all that is read
+            raise
 
     def _explained(self, error: Exception, file: str) -> SetupError:
         reason = getattr(error, "reason", None) or error

@@ -1,7 +1,7 @@
-"""`ai-semble embedded` with fake services: the real command and supervisor, only `ai-semble serve` is replaced.
+"""`ai-semble embedded` with fake services: command and supervisor are real, `ai-semble serve` is not.
 
-The supervisor starts the `ai-semble` that lies beside its interpreter. So a folder is made with a link to the real
-interpreter and, as `ai-semble`, a script that runs the fake service for `serve` and the real command otherwise.
+The supervisor starts the `ai-semble` that lies beside its interpreter. So a folder is made with a link to the
+real interpreter and, as `ai-semble`, a script that runs the fake service for `serve`, else the real command.
 """
 
 from __future__ import annotations

@@ -1,97 +1,154 @@
-"""A small real service: answers /health as the five do, and can be told to crash, hang, leak a child or shout.
-
-`fake_service.py serve NAME` listens on AI_SEMBLE_<NAME>__PORT. It serves one request at a time on purpose: while
-it hangs, nothing answers.
-"""
+"""A small real HTTP server in the place of a service: it does what a test tells it, and remembers who called."""
 
 from __future__ import annotations
 
+import asyncio
 import json
-import os
-import signal
-import subprocess
-import sys
+import threading
 import time
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from types import FrameType
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
-STARTED = time.time()
-SECTIONS = {"data-processor": "DATA"}
-CRASH_AT_START = "FAKE_CRASH_AT_START"  # a comma separated list of services
-DEAF_TO_SIGTERM = "FAKE_DEAF_TO_SIGTERM"
+from aiohttp import web
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+DEADLINE_S = 20
 
 
-def say(service: str, level: str, action: str, **rest: Any) -> None:
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + "Z"
-    line = {"time": stamp, "level": level, "service": service, "action": action, **rest}
-    print(json.dumps(line), flush=True)
+@dataclass(frozen=True)
+class Received:
+    """One call as the service saw it."""
+
+    path: str
+    body: bytes
+    headers: dict[str, str]
 
 
-def health(service: str) -> dict[str, Any]:
-    model = {"name": f"{service}-model", "task": "testing", "state": "loaded", "device": "cpu"}
-    own = {
-        "service": service,
-        "state": "ready",
-        "reason": "All is well.",
-        "version": "0",
-        "device": "cpu",
-        "models": [model],
-        "memory_bytes": 12_345_678,
-        "uptime_s": time.time() - STARTED,
-        "pid": os.getpid(),
-    }
-    if service != "orchestrator":
-        return own
-    whole = {"status": "ready", "environment": "default", "services": {service: own}}
-    return {key: own[key] for key in ("reason", "version", "uptime_s", "memory_bytes")} | whole
+class Gate:
+    """A handler that answers only when the test opens it, and knows of callers that left before."""
+
+    def __init__(self) -> None:
+        self.entered = 0
+        self.aborted = 0
+        self._open = threading.Event()
+
+    def open(self) -> None:
+        self._open.set()
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        self.entered += 1
+        try:
+            while not self._open.is_set():
+                await asyncio.sleep(0.005)
+        except asyncio.CancelledError:
+            self.aborted += 1
+            raise
+        return web.json_response({"gate": "passed"})
 
 
-class Handler(BaseHTTPRequestHandler):
-    service = ""
+class FakeService:
+    """Echoes, unless a path was given another handler with `on`."""
 
-    def do_GET(self) -> None:
-        say(self.service, "INFO", "request", path=self.path)
-        match self.path:
-            case "/crash":
-                say(self.service, "ERROR", "about_to_crash", error="told to")
-                os._exit(3)
-            case "/hang":
-                time.sleep(600)
-            case "/child":
-                child = subprocess.Popen(["sleep", "600"])
-                self._answer({"pid": child.pid})
-            case "/variables":
-                self._answer(dict(os.environ))
-            case _:
-                self._answer(health(self.service))
+    def __init__(self) -> None:
+        self.calls: list[Received] = []
+        self.url = ""
+        self._handlers: dict[str, Handler] = {}
 
-    def _answer(self, document: dict[str, Any]) -> None:
-        body = json.dumps(document).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+    def on(self, path: str, handler: Handler) -> None:
+        self._handlers[path] = handler
 
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+    def hold(self, path: str) -> Gate:
+        gate = Gate()
+        self._handlers[path] = gate
+        return gate
 
+    def calls_of(self, path: str) -> list[Received]:
+        return [call for call in self.calls if call.path == path]
 
-def leave(_: int, __: FrameType | None) -> None:
-    say(Handler.service, "INFO", "stopped")
-    os._exit(0)
+    def calls_for(self, job_id: str) -> list[Received]:
+        return [call for call in self.calls if call.headers.get("idempotency-key") == job_id]
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        self.calls.append(Received(request.path, body, headers))
+        return await self._handlers.get(request.path, _echo)(request)
 
 
-def main() -> None:
-    service = Handler.service = sys.argv[2]
-    if service in os.environ.get(CRASH_AT_START, "").split(","):
-        raise RuntimeError("there is no model")
-    deaf = service in os.environ.get(DEAF_TO_SIGTERM, "").split(",")
-    signal.signal(signal.SIGTERM, signal.SIG_IGN if deaf else leave)
-    port = int(os.environ[f"AI_SEMBLE_{SECTIONS.get(service, service.upper())}__PORT"])
-    say(service, "INFO", "serving", port=port)
-    HTTPServer(("127.0.0.1", port), Handler).serve_forever()
+async def _echo(request: web.Request) -> web.StreamResponse:
+    body = await request.read()
+    return web.json_response({"length": len(body), "echo": body[:1000].decode("utf-8", "replace")})
 
 
-if __name__ == "__main__":
-    main()
+def failing(times: int, status: int, **problem: Any) -> Handler:
+    """Answers with a problem so many times, then echoes."""
+    left = times
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            return await _echo(request)
+        return web.Response(body=json.dumps(problem), status=status, content_type="application/problem+json")
+
+    return handler
+
+
+def breaking_off(times: int) -> Handler:
+    """Begins an answer and cuts the connection so many times, then echoes."""
+    left = times
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            return await _echo(request)
+        response = web.StreamResponse(headers={"Content-Length": "1000"})
+        await response.prepare(request)
+        await response.write(b"the beginning")
+        assert request.transport is not None
+        request.transport.abort()
+        return response
+
+    return handler
+
+
+@contextmanager
+def fake_service(port: int = 0, service: FakeService | None = None) -> Iterator[FakeService]:
+    """A running fake service; `service.url` is where."""
+    service = service or FakeService()
+    loop = asyncio.new_event_loop()
+    started: threading.Event = threading.Event()
+
+    async def run() -> None:
+        app = web.Application(client_max_size=2**30, handler_args={"handler_cancellation": True})
+        app.router.add_route("*", "/{path:.*}", service.answer)
+        runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", port, reuse_address=True)
+        await site.start()
+        service.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        started.set()
+        await stopped.wait()
+        await runner.cleanup()
+
+    stopped = asyncio.Event()
+    thread = threading.Thread(target=loop.run_until_complete, args=(run(),), daemon=True)
+    thread.start()
+    assert started.wait(DEADLINE_S)
+    try:
+        yield service
+    finally:
+        loop.call_soon_threadsafe(stopped.set)
+        thread.join(DEADLINE_S)
+        loop.close()
+
+
+def wait_until(condition: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:
+    """Poll until the condition holds."""
+    deadline = time.monotonic() + deadline_s
+    while not condition():
+        assert time.monotonic() < deadline, f"not in time: {what}"
+        time.sleep(0.005)

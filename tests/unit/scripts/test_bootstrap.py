@@ -10,7 +10,8 @@ from pathlib import Path
 
 import bootstrap
 import pytest
-from bootstrap import Environment, IndexSettings, SetupError
+from bootstrap import Environment
+from index_settings import IndexSettings, SetupError
 
 LOG_UV = """#!/bin/sh
 echo "$*" >> {log}
@@ -72,7 +73,7 @@ def test_a_full_disk_is_said_before_anything_is_fetched(
     made: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full = shutil.disk_usage(tmp_path)._replace(free=5)
-    monkeypatch.setattr(bootstrap.shutil, "disk_usage", lambda _: full)
+    monkeypatch.setattr("bootstrap.shutil.disk_usage", lambda _: full)
     with pytest.raises(SetupError) as caught:
         bootstrap.ensure(made)
     assert "XDG_DATA_HOME" in caught.value.hint
@@ -90,7 +91,7 @@ def test_only_a_whole_file_appears(tmp_path: Path) -> None:
 
 def test_an_unknown_machine_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    monkeypatch.setattr(bootstrap.platform, "machine", lambda: "vax")
+    monkeypatch.setattr("bootstrap.platform.machine", lambda: "vax")
     with pytest.raises(SetupError, match="vax machines are not supported"):
         bootstrap.ensure_uv()
 

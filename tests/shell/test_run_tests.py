@@ -1,0 +1,71 @@
+"""run-tests.sh: tiers, options, and an exit status that tells the truth."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.shell.conftest import CHECKOUT, Shell
+
+STUB = '#!/bin/sh\necho "{name} $*"\n[ "{name} $*" != "$FAIL" ]\n'
+TOOLS = ("ai-semble", "coverage", "mypy", "pytest", "ruff", "shellcheck", "shfmt", "python")
+
+
+@pytest.fixture
+def checkout(shell: Shell, tmp_path: Path) -> Path:
+    """A copy of the scripts whose .venv has only stubs, which print how they were called."""
+    copy = tmp_path / "checkout"
+    shutil.copytree(CHECKOUT / "scripts", copy / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in TOOLS:
+        shell._write(copy / ".venv" / "bin" / name, STUB.format(name=name))
+    return copy
+
+
+def run(shell: Shell, checkout: Path, *words: str, **variables: str) -> tuple[int, list[str], str]:
+    shell.variables |= variables
+    answer = shell.run(str(checkout / "scripts" / "run-tests.sh"), *words)
+    return answer.returncode, answer.stdout.splitlines(), answer.stderr
+
+
+def test_help_names_every_tier(shell: Shell) -> None:
+    answer = shell.run("run-tests.sh", "--help")
+    assert answer.returncode == 0
+    for tier in ("all", "quick", "lint", "unit", "contract", "shell", "docs", "integration"):
+        assert f"\n  {tier} " in answer.stdout
+
+
+@pytest.mark.parametrize("words", [[], ["nonsense"], ["integration", "--target=moon"]], ids=" ".join)
+def test_wrong_usage_ends_with_2(shell: Shell, words: list[str]) -> None:
+    assert shell.run("run-tests.sh", *words).returncode == 2
+
+
+def test_pytest_options_are_handed_on(shell: Shell, checkout: Path) -> None:
+    status, said, _ = run(shell, checkout, "unit", "-k", "a and b", "-x")
+    assert status == 0
+    assert said == ["ai-semble models pull", "pytest --quiet tests/unit -k a and b -x"]
+
+
+def test_coverage_measures_and_reports(shell: Shell, checkout: Path) -> None:
+    _, said, _ = run(shell, checkout, "unit", "--coverage")
+    assert "coverage run -m pytest --quiet tests/unit" in said
+    assert said[-1].startswith("coverage report")
+
+
+def test_all_runs_every_tier_and_both_targets(shell: Shell, checkout: Path) -> None:
+    status, said, summary = run(shell, checkout, "all")
+    assert status == 0
+    for part in ("unit", "contract", "shell", "docs"):
+        assert f"pytest --quiet tests/{part}" in said
+    for target in ("inprocess", "embedded"):
+        assert f"pytest --quiet tests/integration --target={target}" in said
+    assert summary.count("\npassed  ") == 12
+
+
+def test_one_failure_fails_the_whole_and_the_rest_still_runs(shell: Shell, checkout: Path) -> None:
+    failing = "pytest --quiet tests/contract"
+    status, said, summary = run(shell, checkout, "all", FAIL=failing)
+    assert status == 1
+    assert "pytest --quiet tests/integration --target=embedded" in said
+    assert f"FAILED  contract: {failing}" in summary
