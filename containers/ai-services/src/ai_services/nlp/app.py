@@ -43,7 +43,7 @@ def create_app(runtime: Runtime) -> FastAPI:
     return create_service_app(
         runtime,
         title="Ai-semble language processing",
-        description="Sentiment, entities, language, keywords, summaries, tokens, vectors, labels, personal data.",
+        description="Sentiment, names, language, keywords, summaries, words, vectors, labels, personal data.",
         routers=[create_router()],
         lifespan=lifespan,
     )
@@ -54,7 +54,7 @@ def bound_math_threads() -> None:
 
     With more, OpenBLAS's threads wait for each other by spinning, and take up to nine tenths of the speed.
     """
-    import numpy  # noqa: F401, ICN001, PLC0415 - its library must be loaded to be limited
+    import numpy  # noqa: F401, PLC0415 - its library must be loaded to be limited
     from threadpoolctl import threadpool_limits  # noqa: PLC0415
 
     threadpool_limits(limits=1)

@@ -9,7 +9,7 @@ from ai_semble.errors import AiSembleError, FieldProblem
 
 
 class LanguageNotSupported(AiSembleError):
-    """The task cannot be done in the language that was given or detected. `supported` lists those that can."""
+    """The task cannot be done in the language given or detected. `supported` lists those that can."""
 
     code, status, title = "language_not_supported", 422, "The language is not supported for this task"
     hint = "Use one of the languages in `supported`, or set `language` if it was detected wrongly."

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 LONGEST_SENTENCE = 2_000  # beyond it brackets are not looked at: time stays linear in the text
 
-_CONTROL = {code: " " for code in (*range(9), 11, 12, *range(14, 32), 127, 0xFEFF)}
+_CONTROL = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 127, 0xFEFF), " ")
 
 _CLOSING = "」』）】〉》”’\"')]"
-# A sentence ends after 。！？ wherever they stand, after . ! ? before white space, and at an empty or full line end.
+# A sentence ends after 。！？ wherever they stand, after . ! ? before white space, and with its line.
 _END = re.compile(rf"[。！？｡]+[{re.escape(_CLOSING)}]*|[.!?…]+[{re.escape(_CLOSING)}]*(?=\s|$)|\n+")
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(\"'])(?:[A-Z]|Mr|Mrs|Ms|Dr|Prof|Sr|Jr|St|Gen|Rep|Sen|Gov|Lt|Col|vs|etc|e\.g|i\.e|cf|al|No|Fig|Eq|pp?|"
@@ -68,7 +68,7 @@ def _is_end(text: str, start: int, match: re.Match[str]) -> bool:
 
 
 def _inside_quotation(text: str, start: int, match: re.Match[str]) -> bool:
-    """「はい。」と言った。is one sentence: the stop inside the bracket, and the bracket itself, end nothing."""
+    """「はい。」と言った。is one sentence: the stop in the bracket and the bracket itself end nothing."""
     if match.start() - start > LONGEST_SENTENCE:
         return False
     opened = sum(text.count(mark, start, match.start()) for mark in "「『（")
@@ -76,7 +76,9 @@ def _inside_quotation(text: str, start: int, match: re.Match[str]) -> bool:
     if opened > closed:
         # A bracket that is never closed must not swallow the rest of the text.
         return bool(re.search("[」』）]", text[match.end() : match.end() + 200]))
-    return match.group()[-1] in "」』" and bool(re.match("[とっはがをの]", text[match.end() : match.end() + 1]))
+    return match.group()[-1] in "」』" and bool(
+        re.match("[とっはがをの]", text[match.end() : match.end() + 1])
+    )
 
 
 def _stripped(piece: Piece) -> Piece:

@@ -109,7 +109,7 @@ class _Request(BaseModel):
         None,
         min_length=1,
         max_length=MAX_TEXTS,
-        description=f"Up to {MAX_TEXTS:,} texts, {MAX_TOTAL_CHARACTERS:,} characters in all, answered in order.",
+        description=f"Up to {MAX_TEXTS:,} texts ({MAX_TOTAL_CHARACTERS:,} characters), answered in order.",
         examples=[["とても良い商品です。", "It broke after a day."]],
     )
     language: str | None = Field(
@@ -179,18 +179,19 @@ class TokenizeRequest(_Request):
 
     task: Literal["tokenize"]
     mode: Literal["A", "B", "C"] = Field(
-        "C", description="Japanese only: length of units, from A (short) to C (named entities), as in Sudachi."
+        "C",
+        description="Japanese only: length of units, from A (short) to C (named entities), as in Sudachi.",
     )
 
 
 class EmbedRequest(_Request):
-    """A vector for each text: 512 numbers of unit length. Texts of like meaning are near, across languages."""
+    """A vector for each text: 512 numbers, unit length. Texts of like meaning are near, across languages."""
 
     task: Literal["embed"]
 
 
 class SimilarityRequest(_Request):
-    """How alike are texts in meaning? `text` or each of `texts` with `other`, or all `texts` with each other."""
+    """How alike are texts in meaning? `text` or `texts` with `other`, or all `texts` with each other."""
 
     task: Literal["similarity"]
     other: Text | None = Field(None, description="What to compare with.", examples=["すばらしい製品です"])
@@ -256,9 +257,12 @@ class PiiRequest(_Request):
         "`stars`: ******. `last4`: ******1234 (for what has digits; stars for the rest).",
     )
     min_score: float = Field(
-        0.5, ge=0, le=1, description="Least certainty. Numbers with a valid check digit and a word that names "
-        "them are near 1; a bare name found by the model is 0.6."
-    )  # fmt: skip
+        0.5,
+        ge=0,
+        le=1,
+        description="Least certainty. A number with a valid check digit and a word that names it is near 1, "
+        "a name found by the model is 0.6.",
+    )
 
 
 NlpRequest = Annotated[
@@ -289,7 +293,9 @@ class EmbeddingsRequest(BaseModel):
     encoding_format: Literal["float", "base64"] = Field(
         "float", description="`base64`: the little-endian float32 bytes, smaller and exact."
     )
-    dimensions: Literal[512] | None = Field(None, description="The model has 512; no other length is possible.")
+    dimensions: Literal[512] | None = Field(
+        None, description="The model has 512; no other length is possible."
+    )
     user: str | None = Field(None, max_length=256, description="Accepted and not used.")
 
     @model_validator(mode="after")

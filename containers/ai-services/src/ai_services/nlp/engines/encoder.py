@@ -18,7 +18,9 @@ import numpy.typing as npt
 from ai_services.nlp.text import Piece, clean, pieces
 
 DIMENSIONS = 512
-LANGUAGES = frozenset(["ar", "de", "en", "es", "fr", "it", "ja", "ko", "nl", "pl", "pt", "ru", "th", "tr", "zh"])
+LANGUAGES = frozenset(
+    ["ar", "de", "en", "es", "fr", "it", "ja", "ko", "nl", "pl", "pt", "ru", "th", "tr", "zh"]
+)
 # The encoder's working memory grows by 10 KiB a token, and its quality falls with length.
 PIECE_CHARACTERS = 1_000
 _BATCH = 64

@@ -21,7 +21,7 @@ from ai_services.nlp.errors import ModelFailed
 T = TypeVar("T")
 
 
-class Lazy(Generic[T]):  # noqa: UP046 - the syntax that replaces it needs Python 3.12
+class Lazy(Generic[T]):
     """One model: `get` opens it once, whoever asks first, and blocks until it is there.
 
     `locate` gives the model's folder by name, or raises ModelNotInstalled.

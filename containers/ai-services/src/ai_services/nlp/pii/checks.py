@@ -59,7 +59,7 @@ def my_number(digits: str) -> bool:
 
 
 def corporate_number(digits: str) -> bool:
-    """Japan's corporate number, 13 digits with the check digit in front (ordinance of the Ministry of Finance)."""
+    """Japan's corporate number, 13 digits, the check digit in front (Ministry of Finance)."""
     if len(digits) != 13 or len(set(digits)) == 1:
         return False
     body = [int(digit) for digit in reversed(digits[1:])]
@@ -78,7 +78,13 @@ def iban(text: str) -> bool:
 def us_ssn(digits: str) -> bool:
     """Numbers that were never given out: area 000, 666, 9xx; group 00; serial 0000."""
     area, group, serial = digits[:3], digits[3:5], digits[5:]
-    return len(digits) == 9 and area not in ("000", "666") and area < "900" and group != "00" and serial != "0000"
+    return (
+        len(digits) == 9
+        and area not in ("000", "666")
+        and area < "900"
+        and group != "00"
+        and serial != "0000"
+    )
 
 
 def japanese_phone(digits: str) -> bool:

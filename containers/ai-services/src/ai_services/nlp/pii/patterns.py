@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ai_semble.schemas.nlp import PiiType
-from ai_services.nlp.pii import checks
+from ai_services.nlp.pii import checks, shapes
 
 # Full-width letters, digits and signs, and the many hyphens, as ASCII: one for one, so that offsets stay.
 _FOLD: Mapping[int, str] = {
@@ -56,128 +56,43 @@ def _compiled(pattern: str, flags: int = 0) -> re.Pattern[str]:
     return re.compile(pattern, flags | re.ASCII)
 
 
-_CARD_WORDS = re.compile(r"card|visa|master|amex|jcb|カード|クレジット", re.IGNORECASE)
-_PHONE_WORDS = re.compile(r"tel|phone|call|mobile|fax|cell|電話|携帯|ＴＥＬ|連絡先|ファックス", re.IGNORECASE)
-_MY_NUMBER_WORDS = re.compile(r"マイナンバー|個人番号|my ?number", re.IGNORECASE)
-_CORPORATE_WORDS = re.compile(r"法人番号|corporate number|登録番号", re.IGNORECASE)
-_POSTAL_WORDS = re.compile(r"〒|郵便|postal|zip|住所|address", re.IGNORECASE)
-_SSN_WORDS = re.compile(r"ssn|social security", re.IGNORECASE)
-
-# Digits that no group of digits stands before or after.
-_ALONE = r"(?<![0-9-])(?<![0-9] )"
-_NOT_ON = r"(?! ?[0-9-])"
-
-_PREFECTURES = (
-    "北海道|東京都|(?:京都|大阪)府|(?:青森|岩手|宮城|秋田|山形|福島|茨城|栃木|群馬|埼玉|千葉|神奈川|新潟|富山|石川|福井|"
-    "山梨|長野|岐阜|静岡|愛知|三重|滋賀|兵庫|奈良|和歌山|鳥取|島根|岡山|広島|山口|徳島|香川|愛媛|高知|福岡|佐賀|長崎|"
-    "熊本|大分|宮崎|鹿児島|沖縄)県"
-)
-_KANA_TOWNS = "さいたま|つくば|つくばみらい|いわき|ひたちなか|かすみがうら|うるま|みどり|さくら|たつの|あわら|むつ|いすみ"
-_TOWN = rf"(?:{_KANA_TOWNS}|[一-龥々ヶケ]{{1,5}})[市区町村郡]"
-_NUMBER = r"(?:[0-9]{1,4}|[一二三四五六七八九十]{1,3})(?:丁目|番地?|号|[-ーの])?"
-_ROOM = r"[ ]?[一-龥ァ-ヶーA-Za-z]{2,15}(?:ビル|マンション|タワー|ハイツ|コーポ|荘|館)?[ ]?[0-9]{1,4}(?:号室|階|F)"
-_JAPANESE_ADDRESS = (
-    rf"((?:(?:{_PREFECTURES})[^\s、。,，0-9]{{1,20}}|{_TOWN}[^\s、。,，0-9はがをに]{{1,15}})"
-    rf"{_NUMBER}(?:{_NUMBER}){{0,3}}(?:{_ROOM})?)"
-)
-_STREET = (
-    r"\b([0-9]{1,6}(?:-[0-9]+)? (?:[NSEW]\.? )?(?:[A-Z][A-Za-z'.]+ |[0-9]+(?:st|nd|rd|th) ){1,4}"
-    r"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Square|Sq|Way|Place|Pl|Terrace|"
-    r"Parkway|Pkwy|Highway|Hwy)\b\.?(?:,? (?:Apt|Suite|Ste|Unit|Floor|#)\.? ?[0-9A-Za-z-]{1,6})?)"
-)
-_IPV4 = r"(?<![0-9.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![0-9]|\.[0-9])"
-_IPV6 = r"(?<![0-9A-Fa-f:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![0-9A-Fa-f:])"
-_URL = r"https?://[^\s<>\"'「」（）()、。]{3,2000}"
-_EMAIL = r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+'-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,8}[A-Za-z]{2,24}(?![A-Za-z0-9-])"
+_CARD = re.compile(r"card|visa|master|amex|jcb|カード|クレジット", re.IGNORECASE)
+_PHONE = re.compile(r"tel|phone|call|mobile|fax|cell|電話|携帯|ＴＥＬ|連絡先|ファックス", re.IGNORECASE)
+_MY_NUMBER = re.compile(r"マイナンバー|個人番号|my ?number", re.IGNORECASE)
+_CORPORATE_NUMBER = re.compile(r"法人番号|corporate number|登録番号", re.IGNORECASE)
+_POSTAL = re.compile(r"〒|郵便|postal|zip|住所|address", re.IGNORECASE)
+_SSN = re.compile(r"ssn|social security", re.IGNORECASE)
 
 # The order decides between kinds that match the same characters with the same certainty.
 PATTERNS: tuple[Pattern, ...] = (
-    Pattern(
-        PiiType.SECRET, _compiled(r"[a-z][a-z0-9+.-]{1,20}://[^\s/@:]{1,256}:[^\s/@]{1,256}@[^\s/?#]{1,256}"), 0.99
-    ),
-    Pattern(
-        PiiType.SECRET,
-        _compiled(
-            r"\b(?:AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{22,255}|"
-            r"xox[abprs]-[A-Za-z0-9-]{10,255}|sk-[A-Za-z0-9_-]{20,255}|AIza[0-9A-Za-z_-]{35}|"
-            r"eyJ[A-Za-z0-9_-]{10,2000}\.eyJ[A-Za-z0-9_-]{10,4000}\.[A-Za-z0-9_-]{10,2000})"
-        ),
-        0.99,
-    ),
-    Pattern(
-        PiiType.SECRET,
-        _compiled(r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----[A-Za-z0-9+/=\s]{1,20000}-----END [A-Z ]{0,20}PRIVATE KEY-----"),
-        0.99,
-    ),
-    Pattern(PiiType.EMAIL, _compiled(_EMAIL), 0.99),
-    Pattern(
-        PiiType.IBAN,
-        _compiled(r"(?<![A-Za-z0-9])[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]){11,30}(?![A-Za-z0-9])"),
-        0.99,
-        checks.iban,
-        keep=r" ",
-    ),
-    Pattern(
-        PiiType.MY_NUMBER,
-        _compiled(_ALONE + r"(?:[0-9]{12}|[0-9]{4} [0-9]{4} [0-9]{4}|[0-9]{4}-[0-9]{4}-[0-9]{4})" + _NOT_ON),
-        0.6,
-        checks.my_number,
-        _MY_NUMBER_WORDS,
-    ),
+    Pattern(PiiType.SECRET, _compiled(shapes.LOGIN_URL), 0.99),
+    Pattern(PiiType.SECRET, _compiled(shapes.ISSUED_KEY), 0.99),
+    Pattern(PiiType.SECRET, _compiled(shapes.PRIVATE_KEY), 0.99),
+    Pattern(PiiType.EMAIL, _compiled(shapes.EMAIL), 0.99),
+    Pattern(PiiType.IBAN, _compiled(shapes.IBAN), 0.99, checks.iban, keep=r" "),
+    Pattern(PiiType.MY_NUMBER, _compiled(shapes.MY_NUMBER), 0.6, checks.my_number, _MY_NUMBER),
     Pattern(
         PiiType.CORPORATE_NUMBER,
-        _compiled(_ALONE + r"T?[0-9](?:[ -]?[0-9]{4}){3}" + _NOT_ON),
+        _compiled(shapes.CORPORATE_NUMBER),
         0.6,
         checks.corporate_number,
-        _CORPORATE_WORDS,
+        _CORPORATE_NUMBER,
     ),
-    Pattern(
-        PiiType.CREDIT_CARD,
-        _compiled(_ALONE
-            + r"(?:[0-9]{4}[ -][0-9]{4}[ -][0-9]{4}[ -][0-9]{4}(?:[ -][0-9]{3})?|"
-            r"[0-9]{4}[ -][0-9]{6}[ -][0-9]{4,5}|[0-9]{13,19})(?![0-9-])"),
-        0.9,
-        checks.payment_card,
-        _CARD_WORDS,
-    ),
-    Pattern(
-        PiiType.US_SSN, _compiled(r"(?<![0-9-])[0-9]{3}-[0-9]{2}-[0-9]{4}(?![0-9-])"), 0.7, checks.us_ssn, _SSN_WORDS
-    ),
-    Pattern(
-        PiiType.PHONE,
-        _compiled(r"(?<![0-9+])\+[0-9]{1,3}(?:[ .-]?\(?[0-9]{1,5}\)?){2,5}(?![0-9])"),
-        0.95,
-        checks.international_phone,
-        _PHONE_WORDS,
-    ),
-    Pattern(
-        PiiType.PHONE,
-        _compiled(r"(?<![0-9-])(?:\(0[0-9]{1,4}\) ?|0[0-9]{1,4}[-( ])[0-9]{1,4}[-) ][0-9]{3,4}(?![0-9-])"),
-        0.9,
-        checks.japanese_phone,
-        _PHONE_WORDS,
-    ),
-    Pattern(
-        PiiType.PHONE, _compiled(r"(?<![0-9-])0[0-9]{9,10}(?![0-9-])"), 0.6, checks.japanese_phone, _PHONE_WORDS
-    ),
-    Pattern(
-        PiiType.PHONE,
-        _compiled(r"(?<![0-9-])(?:\([0-9]{3}\) ?|[0-9]{3}[-. ])[0-9]{3}[-. ][0-9]{4}(?![0-9-])"),
-        0.85,
-        checks.us_phone,
-        _PHONE_WORDS,
-    ),
-    Pattern(PiiType.ADDRESS, _compiled(_JAPANESE_ADDRESS), 0.9),
-    Pattern(PiiType.ADDRESS, _compiled(_STREET), 0.85),
-    Pattern(PiiType.POSTAL_CODE, _compiled(r"〒 ?[0-9]{3}-?[0-9]{4}(?![0-9-])"), 0.99),
-    Pattern(
-        PiiType.POSTAL_CODE, _compiled(r"(?<![0-9-])[0-9]{3}-[0-9]{4}(?![0-9-])"), 0.5, None, _POSTAL_WORDS, 0.95
-    ),
-    Pattern(PiiType.POSTAL_CODE, _compiled(r"\b[A-Z]{2} ([0-9]{5}(?:-[0-9]{4})?)(?![0-9-])"), 0.8),
-    Pattern(PiiType.POSTAL_CODE, _compiled(r"\b[A-Z]{1,2}[0-9][A-Z0-9]? [0-9][ABD-HJLNP-UW-Z]{2}\b"), 0.8),
-    Pattern(PiiType.IP_ADDRESS, _compiled(_IPV4), 0.9, checks.ip_address, keep=r" "),
-    Pattern(PiiType.IP_ADDRESS, _compiled(_IPV6), 0.9, checks.ip_address, keep=r" "),
-)  # fmt: skip
+    Pattern(PiiType.CREDIT_CARD, _compiled(shapes.CARD), 0.9, checks.payment_card, _CARD),
+    Pattern(PiiType.US_SSN, _compiled(shapes.US_SSN), 0.7, checks.us_ssn, _SSN),
+    Pattern(PiiType.PHONE, _compiled(shapes.INTERNATIONAL_PHONE), 0.95, checks.international_phone, _PHONE),
+    Pattern(PiiType.PHONE, _compiled(shapes.JAPANESE_PHONE), 0.9, checks.japanese_phone, _PHONE),
+    Pattern(PiiType.PHONE, _compiled(shapes.JAPANESE_PHONE_PLAIN), 0.6, checks.japanese_phone, _PHONE),
+    Pattern(PiiType.PHONE, _compiled(shapes.US_PHONE), 0.85, checks.us_phone, _PHONE),
+    Pattern(PiiType.ADDRESS, _compiled(shapes.ADDRESS_JAPAN), 0.9),
+    Pattern(PiiType.ADDRESS, _compiled(shapes.ADDRESS_STREET), 0.85),
+    Pattern(PiiType.POSTAL_CODE, _compiled(shapes.POSTAL_JAPAN_MARKED), 0.99),
+    Pattern(PiiType.POSTAL_CODE, _compiled(shapes.POSTAL_JAPAN), 0.5, None, _POSTAL, 0.95),
+    Pattern(PiiType.POSTAL_CODE, _compiled(shapes.POSTAL_US), 0.8),
+    Pattern(PiiType.POSTAL_CODE, _compiled(shapes.POSTAL_UK), 0.8),
+    Pattern(PiiType.IP_ADDRESS, _compiled(shapes.IPV4), 0.9, checks.ip_address, keep=r" "),
+    Pattern(PiiType.IP_ADDRESS, _compiled(shapes.IPV6), 0.9, checks.ip_address, keep=r" "),
+)
 
 _CONTACT_KINDS = (PiiType.EMAIL, PiiType.PHONE)
 _CONTACT_CERTAINTY = 0.8
@@ -197,7 +112,7 @@ def matches(text: str) -> list[Match]:
 def contacts(text: str) -> list[tuple[int, int]]:
     """Places of e-mail addresses, telephone numbers and web addresses, without overlaps, in order."""
     plain = folded(text)
-    found = [match.span() for match in re.finditer(_URL, plain)]
+    found = [match.span() for match in re.finditer(shapes.URL, plain)]
     for pattern in PATTERNS:
         if pattern.kind in _CONTACT_KINDS:
             found += [(m.start, m.end) for m in pattern.matches(plain) if m.score >= _CONTACT_CERTAINTY]

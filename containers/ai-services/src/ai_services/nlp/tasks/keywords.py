@@ -120,7 +120,9 @@ def _is_hiragana(text: str) -> bool:
     return all("\u3041" <= letter <= "\u309f" for letter in text)
 
 
-def _ranked(document: Document, phrases: list[Phrase], request: KeywordsRequest, tools: Tools) -> list[Result]:
+def _ranked(
+    document: Document, phrases: list[Phrase], request: KeywordsRequest, tools: Tools
+) -> list[Result]:
     candidates = _most_frequent(phrases)
     if not candidates:
         return []

@@ -3,8 +3,8 @@
 Two opinions are blended. The sentence encoder compares the text with sentences that are typically positive,
 negative and neutral: it knows best when nothing is judged at all. VADER (English) and asari (Japanese) weigh
 words: they know best which way a judgement goes, but asari has no neutral class. For the other languages of
-the encoder, its opinion stands alone. The weights were fitted on the half of tests/accuracy/nlp/sentiment.jsonl
-that is marked `tune`; accuracy is reported on the other half.
+the encoder, its opinion stands alone. The weights were fitted on the items of
+tests/accuracy/nlp/sentiment.jsonl that are marked `tune`; accuracy is reported on the others.
 """
 
 from __future__ import annotations

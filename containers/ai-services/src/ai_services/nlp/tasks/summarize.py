@@ -1,4 +1,4 @@
-"""The most telling sentences of a text: LexRank over sentence vectors, then as little repetition as possible."""
+"""The most telling sentences: LexRank over sentence vectors, then as little repetition as possible."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _choose(found: list[Piece], wanted: int, tools: Tools) -> tuple[list[int], n
 
 
 def _nearest_to_the_middle(vectors: Vectors) -> npt.NDArray[np.int64]:
-    """Places of the sentences that take part: all, or of a very long text those that are nearest to its middle."""
+    """Places of the sentences that take part: all, or of a very long text those nearest to its middle."""
     if len(vectors) <= _MOST_SENTENCES:
         return np.arange(len(vectors))
     nearness = vectors @ unit(vectors.mean(axis=0))
@@ -69,10 +69,10 @@ def centrality(vectors: Vectors) -> npt.NDArray[np.float32]:
     alike = vectors @ vectors.T
     alike[alike < _ALIKE] = 0
     alike /= np.maximum(alike.sum(axis=1, keepdims=True), np.float32(1e-9))
-    rank = np.full(len(vectors), 1 / len(vectors), dtype=np.float32)
+    rank: npt.NDArray[np.float32] = np.full(len(vectors), 1 / len(vectors), dtype=np.float32)
     for _ in range(50):
         before = rank
-        rank = (1 - _DAMPING) / len(vectors) + _DAMPING * (alike.T @ rank)
+        rank = ((1 - _DAMPING) / len(vectors) + _DAMPING * (alike.T @ rank)).astype(np.float32)
         if np.abs(rank - before).sum() < 1e-6:
             break
     result: npt.NDArray[np.float32] = rank / rank.max()
