@@ -224,13 +224,12 @@ def _model(name: str, table: dict[str, Any], origin: str, folder: Path) -> Model
 
 
 def _expanded(table: dict[str, Any]) -> dict[str, Any]:
-    """The short form (`source` in the model's own table) as the full one (a table `files`)."""
+    """The short form (`source` in the model's own table) as the full one: the file that its engine opens."""
     if "source" not in table or "files" in table:
         return table
     own = {key: table[key] for key in ("source", "sha256", "size") if key in table}
     rest = {key: value for key, value in table.items() if key not in own}
-    suffix = PurePosixPath(str(own["source"]).partition("#")[2] or str(own["source"])).suffix
-    return {**rest, "files": {f"model{suffix}": own}}
+    return {**rest, "files": {"model.gguf" if table.get("task") == Task.CHAT else "model.onnx": own}}
 
 
 def _anchored(model: ModelSpec, folder: Path) -> ModelSpec:

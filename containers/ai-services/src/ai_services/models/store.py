@@ -9,6 +9,7 @@ Opening a model reads its manifest and looks at file sizes; `verify` reads every
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -19,7 +20,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ai_services.models.catalogue import Task, service_of
+from ai_services.models.catalogue import NAME_PATTERN, Task, service_of
 from ai_services.models.errors import ModelDamaged, ModelNotInstalled
 from ai_services.models.files import FileFacts, facts_of
 from ai_services.models.locks import exclusive
@@ -147,6 +148,9 @@ class ModelStore:
             shutil.rmtree(doomed)
 
     def folder(self, name: str) -> Path:
+        """Where a model of this name is or would be. Raises ModelNotInstalled for what cannot be a name."""
+        if not re.fullmatch(NAME_PATTERN, name):
+            raise ModelNotInstalled(name)
         return self.models_dir / name
 
     def work(self, name: str) -> Path:

@@ -63,7 +63,8 @@ class WebClient:
             request.add_unredirected_header("Authorization", authorisation)
         try:
             response: http.client.HTTPResponse = self._director().open(request, timeout=CONNECT_TIMEOUT_S)
-        except HTTPError:
+        except HTTPError as error:
+            error.close()  # its body interests nobody
             raise
         except URLError as error:
             if isinstance(
@@ -162,7 +163,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
     def __init__(self, client: WebClient) -> None:
         self._client = client
 
-    def redirect_request(  # noqa: PLR0917 - the standard library's signature
+    def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Message, newurl: str
     ) -> urllib.request.Request | None:
         if req.type == "https" and urlsplit(newurl).scheme != "https":
