@@ -1,0 +1,1 @@
+"""The data processor: tables in, tables out, on DuckDB."""

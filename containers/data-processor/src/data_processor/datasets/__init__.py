@@ -1,0 +1,1 @@
+"""The datasets of an environment: files in one folder."""

@@ -1,0 +1,1 @@
+"""DuckDB, and everything that reads or writes files with it. Runs in worker processes only."""

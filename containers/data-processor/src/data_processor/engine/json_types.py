@@ -1,0 +1,54 @@
+"""Types of JSON values. DuckDB infers all but dates, for which it would take `01-02-2024` as one; we take only ISO 8601."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from data_processor.engine.quoting import identifier, literal
+from data_processor.engine.reading import FoundColumn
+from data_processor.errors import UnreadableData
+
+_NEVER = "never %Y"
+_DAY = r"\d{4}-\d{2}-\d{2}"
+_CLOCK = r"\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?"
+_PATTERNS = (
+    ("DATE", _DAY),
+    ("TIMESTAMP", rf"{_DAY}([T ]{_CLOCK})?"),
+    ("TIMESTAMP WITH TIME ZONE", rf"{_DAY}[T ]{_CLOCK} ?(Z|[+-]\d{{2}}(:?\d{{2}})?)"),
+)
+
+
+def json_scan(path: Path, layout: str, compression: str = "none") -> str:
+    """Reads JSON with types inferred from all of it; texts stay texts."""
+    return (
+        f"read_json({literal(str(path))}, format = '{layout}', compression = '{compression}', sample_size = -1, "
+        "maximum_depth = 12, map_inference_threshold = -1, field_appearance_threshold = 0, "
+        f"dateformat = '{_NEVER}', timestampformat = '{_NEVER}')"
+    )
+
+
+def infer(connection: duckdb.DuckDBPyConnection, scan: str) -> tuple[FoundColumn, ...]:
+    """The columns of a JSON scan, dates and times included. Raises UnreadableData."""
+    found = {name: kind for name, kind, *_ in connection.execute(f"DESCRIBE FROM {scan}").fetchall()}
+    if "" in found:
+        raise UnreadableData("A record has a field without a name")
+    texts = [name for name, kind in found.items() if kind == "VARCHAR"]
+    found |= _dates_among(connection, scan, texts)
+    return tuple(FoundColumn(name, "VARCHAR" if kind == '"NULL"' else kind) for name, kind in found.items())
+
+
+def _dates_among(connection: duckdb.DuckDBPyConnection, scan: str, texts: list[str]) -> dict[str, str]:
+    """Type by name of the text columns in which every value is a date or time."""
+    tests = [
+        f"bool_and(regexp_full_match({identifier(name)}, {literal(pattern)})"
+        f" AND TRY_CAST({identifier(name)} AS {kind}) IS NOT NULL) FILTER (WHERE {identifier(name)} IS NOT NULL)"
+        for name in texts
+        for kind, pattern in _PATTERNS
+    ]
+    if not tests:
+        return {}
+    verdicts = iter(connection.execute(f"SELECT {', '.join(tests)} FROM {scan}").fetchall()[0])
+    fitting = [(name, kind) for name in texts for kind, _ in _PATTERNS if next(verdicts)]
+    return dict(reversed(fitting))  # the first that fits is the narrowest

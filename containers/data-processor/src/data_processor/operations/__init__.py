@@ -1,0 +1,1 @@
+"""What can be done to a table. Runs in worker processes only."""

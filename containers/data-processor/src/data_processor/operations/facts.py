@@ -1,0 +1,214 @@
+"""What is asked of one column for its profile, and what was found."""
+
+from __future__ import annotations
+
+import datetime as pydt
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+import ibis
+import ibis.expr.datatypes as dt
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+_EPOCH = pydt.datetime(1970, 1, 1, tzinfo=pydt.UTC)
+_NUMBER_AS_TEXT = r"\s*[-+]?\d+([.,]\d+)?\s*"
+
+
+@ibis.udf.scalar.builtin(name="isfinite")
+def _isfinite(number: float) -> bool: ...  # type: ignore[empty-body]
+
+
+@ibis.udf.scalar.builtin(name="json_type")
+def _json_type(value: dt.json) -> str: ...  # type: ignore[valid-type,empty-body]
+
+
+@ibis.udf.scalar.builtin(name="regexp_full_match")
+def _full_match(text: str, pattern: str) -> bool: ...  # type: ignore[empty-body]
+
+
+@ibis.udf.scalar.builtin(name="hash")
+def _hash(text: str) -> dt.uint64: ...  # type: ignore[valid-type,empty-body]
+
+
+@ibis.udf.agg.builtin(name="approx_quantile")
+def _approx_quantiles(number: float, shares: dt.Array(dt.float64)) -> dt.Array(dt.float64): ...  # type: ignore
+
+
+@ibis.udf.agg.builtin(name="histogram")
+def _histogram(number: float, bounds: dt.Array(dt.float64)) -> dt.Map(dt.float64, dt.int64): ...  # type: ignore
+
+
+def measurable(kind: dt.DataType) -> bool:
+    """Whether there is a histogram of this type."""
+    return kind.is_numeric() and not kind.is_boolean() or kind.is_date() or kind.is_timestamp()
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the passes found about a column, by the keys of `first_pass` and `second_pass`."""
+
+    kind: dt.DataType
+    rows: int
+    found: Mapping[str, Any]
+
+    def with_more(self, found: Mapping[str, Any]) -> Facts:
+        return replace(self, found={**self.found, **found})
+
+    @property
+    def nulls(self) -> int:
+        return self.rows - int(self.found["filled"])
+
+    @property
+    def distinct(self) -> int:
+        return min(int(self.found["distinct"]), int(self.found["filled"]))
+
+    @property
+    def is_number(self) -> bool:
+        return self.kind.is_numeric() and not self.kind.is_boolean()
+
+    @property
+    def top(self) -> list[tuple[Any, int]]:
+        """Most frequent values first."""
+        if "top" in self.found:
+            return list(self.found["top"])
+        counted = dict(self.found.get("candidate_counts") or {})
+        listed = [(value, counted.get(value, 0)) for value in self.found.get("candidates") or ()]
+        return sorted(((value, count) for value, count in listed if count), key=lambda pair: -pair[1])
+
+    @property
+    def range(self) -> tuple[float, float] | None:
+        """Smallest and largest finite value on the scale of the histogram; dates are seconds since 1970."""
+        low, high = self.found.get("low"), self.found.get("high")
+        return None if low is None or high is None else (float(low), float(high))
+
+    @property
+    def bars(self) -> list[dict[str, Any]]:
+        """The histogram."""
+        counted = self.found.get("histogram")
+        span = self.range
+        if not counted or span is None:
+            return []
+        bars, start = [], span[0]
+        for end, count in sorted(counted.items()):
+            if end > span[1] and not count:  # DuckDB's place for what is above the last bound
+                continue
+            bars.append({"from": self._shown(start), "to": self._shown(end), "count": int(count)})
+            start = end
+        return bars
+
+    def _shown(self, place: float) -> Any:
+        if not (self.kind.is_date() or self.kind.is_timestamp()):
+            return int(place) if self.kind.is_integer() and place.is_integer() else place
+        moment = _EPOCH + pydt.timedelta(seconds=place)
+        if self.kind.is_date():
+            return moment.date().isoformat()
+        text = moment.isoformat(timespec="seconds").removesuffix("+00:00")
+        return text + "Z" if getattr(self.kind, "timezone", None) else text
+
+
+def first_pass(value: Any, top: int, *, exact: bool) -> dict[str, ibis.Scalar]:
+    """What to ask first of a column."""
+    kind = value.type()
+    flat = not kind.is_nested() and not kind.is_json()
+    asked: dict[str, Any] = {"filled": value.count(), "distinct": _distinct(value, exact=exact)}
+    if flat and not kind.is_binary():
+        asked |= {"min": value.min(), "max": value.max()}
+    if measurable(kind):
+        asked |= _about_measures(value, exact=exact)
+    if kind.is_string():
+        asked |= _about_texts(value)
+    if kind.is_json():
+        asked["types"] = _json_type(value).nunique()
+    if top and not exact and flat:
+        asked["candidates"] = _candidates(value, top)
+    return asked
+
+
+def _distinct(value: Any, *, exact: bool) -> ibis.Scalar:
+    if value.type().is_nested() or value.type().is_json():
+        value = _hash(value.cast(dt.string))
+    counted: ibis.Scalar = value.nunique() if exact else value.approx_nunique()
+    return counted
+
+
+def _scale(value: Any) -> Any:
+    """The value as a float, or null if it is not finite."""
+    kind = value.type()
+    if kind.is_date() or kind.is_timestamp():
+        return value.cast(dt.timestamp).epoch_seconds().cast(dt.float64)
+    value = value.cast(dt.float64)
+    return ibis.ifelse(_isfinite(value), value, ibis.null().cast(dt.float64)) if kind.is_floating() else value
+
+
+def _about_measures(value: Any, *, exact: bool) -> dict[str, Any]:
+    number = _scale(value)
+    asked = {"low": number.min(), "high": number.max()}
+    if value.type().is_numeric():
+        shares = [ibis.literal(share) for share in QUANTILES]
+        quantiles = (
+            ibis.array([number.quantile(share) for share in QUANTILES])
+            if exact
+            else _approx_quantiles(number, ibis.array(shares))
+        )
+        asked |= {"mean": number.mean(), "stddev": number.std(), "quantiles": quantiles}
+    if value.type().is_floating():
+        asked["not_finite"] = (value.notnull() & number.isnull()).sum()
+    return asked
+
+
+def _about_texts(value: Any) -> dict[str, Any]:
+    length = value.length()
+    return {
+        "min_length": length.min(),
+        "mean_length": length.mean(),
+        "max_length": length.max(),
+        "blank": (value.strip() == "").sum(),
+        "spaced": (value.strip() != value).sum(),
+        "numeric": _full_match(value, _NUMBER_AS_TEXT).sum(),
+    }
+
+
+def _candidates(value: Any, top: int) -> ibis.Scalar:
+    ask = ibis.udf.agg.builtin(
+        lambda value, most: None, name="approx_top_k", signature=((value.type(), dt.int64), dt.Array(value.type()))
+    )
+    return ask(value, top)
+
+
+def second_pass(value: Any, facts: Facts, bins: int, *, exact: bool) -> dict[str, ibis.Scalar]:
+    """What to ask a column after the first pass."""
+    asked = {}
+    if (bounds := _bounds(facts, bins)) is not None:
+        asked["histogram"] = _histogram(_scale(value), ibis.array([ibis.literal(bound) for bound in bounds]))
+    if not exact and (candidates := facts.found.get("candidates")):
+        kind = value.type()
+        ask = ibis.udf.agg.builtin(
+            lambda value, wanted: None, name="histogram_exact", signature=((kind, dt.Array(kind)), dt.Map(kind, dt.int64))
+        )
+        asked["candidate_counts"] = ask(value, ibis.array([_literal(item, kind) for item in candidates]))
+    return asked
+
+
+def _literal(value: Any, kind: dt.DataType) -> ibis.Value:
+    return ibis.literal(value, type=kind)
+
+
+def _bounds(facts: Facts, bins: int) -> list[float] | None:
+    """Upper bounds of the bars, each included in its bar."""
+    span = facts.range
+    if not bins or span is None or not measurable(facts.kind):
+        return None
+    low, high = span
+    if low == high:
+        return [high]
+    whole = facts.kind.is_integer() and high - low < bins
+    if whole:
+        return [low + step for step in range(int(high - low) + 1)]
+    width = (high - low) / bins
+    return sorted({*(low + width * step for step in range(1, bins)), high})
+
+
+def as_number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float | Decimal) else None

@@ -1,0 +1,140 @@
+"""What a worker does with a `POST /data/process` body: validate it, compute, answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ibis
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from ai_semble.errors import FieldProblem, InvalidRequest, MalformedBody
+from ai_semble.schemas import data as asked
+from data_processor.engine.inspecting import inspect
+from data_processor.engine.rows import dumps
+from data_processor.engine.session import Session
+from data_processor.engine.writing import write
+from data_processor.errors import DataRequired
+from data_processor.operations.applying import apply, table_of
+from data_processor.operations.frame import Frame
+from data_processor.workers.jobs import Answer
+
+OUTPUT = "output"
+
+
+@dataclass
+class _Clock:
+    started: float
+    read_ms: float = 0.0
+
+    def since(self) -> float:
+        return (time.perf_counter() - self.started) * 1000
+
+
+def process(
+    body: bytes, parameters: Mapping[str, Any], session: Session, folder: Path, adapter: TypeAdapter[Any]
+) -> Answer:
+    """The answer of one request. Raises what its operation raises, InvalidRequest, MalformedBody."""
+    clock = _Clock(time.perf_counter())
+    request = validated(body, adapter)
+    table = _input(request, parameters.get("upload"), session, folder)
+    clock.read_ms = clock.since()
+    found = apply(request, Frame(table) if table is not None else None, session)
+    if isinstance(found, dict):
+        return _answer_of_findings(request, found, session, clock)
+    if request.output is not None:
+        return _answer_of_output(request, found, session, folder, clock)
+    most = min(request.limit, session.limits.max_rows)
+    page = session.page(found.table, most, streams=found.streams)
+    rows = {"total": page.total, "returned": len(page.records), "truncated": page.total > len(page.records)}
+    return _answer(request, {"columns": page.columns, "records": page.records}, rows, session, clock)
+
+
+def validated(body: bytes, adapter: TypeAdapter[Any]) -> Any:
+    """The request as an object. Raises MalformedBody, InvalidRequest with the paths of the fields."""
+    try:
+        given = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise MalformedBody(f"The body is not valid JSON at character {error.pos}: {error.msg}") from error
+    try:
+        return adapter.validate_python(given)
+    except ValidationError as error:
+        fields = [FieldProblem(_path(item["loc"], given), item["msg"]) for item in error.errors()]
+        sentence = "; ".join(f"{item.field}: {item.message}" for item in fields[:10])
+        raise InvalidRequest(sentence, fields=fields) from error
+
+
+def _path(location: tuple[int | str, ...], given: Any) -> str:
+    """A path as the user wrote it: pydantic's also names the members of unions, which are not in the request."""
+    parts: list[str] = []
+    here = given
+    for number, part in enumerate(location):
+        if isinstance(here, dict) and part in here:
+            parts.append(str(part))
+            here = here[part]
+        elif isinstance(here, list) and isinstance(part, int) and part < len(here):
+            parts.append(str(part))
+            here = here[part]
+        elif number == len(location) - 1 and isinstance(here, dict) and not str(part).startswith(("constrained", "str")):
+            parts.append(str(part))
+    return ".".join(parts) or "body"
+
+
+def _input(request: Any, upload: Mapping[str, Any] | None, session: Session, folder: Path) -> ibis.Table | None:
+    if upload is not None:
+        if request.data is not None:
+            raise InvalidRequest("Give either `data` or a file", fields=[FieldProblem("data", "There is a file too")])
+        path = folder / upload["file"]
+        reading, readable = inspect(session.connection, path, upload["format"], upload["compression"])
+        return session.file(readable, reading)
+    if request.data is not None:
+        return table_of(request.data, session)
+    if isinstance(request, asked.Sql) or _begins_with_sql(request):
+        return None
+    raise DataRequired(f"`{request.operation}` needs `data`")
+
+
+def _begins_with_sql(request: Any) -> bool:
+    return isinstance(request, asked.Pipeline) and isinstance(request.steps[0], asked.Sql)
+
+
+def _answer_of_findings(request: Any, found: dict[str, Any], session: Session, clock: _Clock) -> Answer:
+    if request.output is not None:
+        raise InvalidRequest(
+            f"`{request.operation}` makes no table to write", fields=[FieldProblem("output", "There is no table")]
+        )
+    rows = {"total": session.rows_read, "returned": 0, "truncated": False}
+    return _answer(request, found, rows, session, clock)
+
+
+def _answer_of_output(request: Any, frame: Frame, session: Session, folder: Path, clock: _Clock) -> Answer:
+    """The file is left in the job's folder; the service makes it a dataset."""
+    output = request.output
+    compression = output.compression if output.format in ("csv", "tsv", "json", "jsonl") else "none"
+    sql = session.sql(frame.table)
+    rows = write(session.connection, sql, folder / OUTPUT, output.format, compression)
+    session.note_spill()
+    columns = [{"name": name, "type": kind} for name, kind in session.types(frame.table).items()]
+    facts = {
+        "output": {"dataset": output.dataset, "format": output.format, "compression": compression, "replace": output.replace}
+    }
+    counted = {"total": rows, "returned": 0, "truncated": False}
+    answer = _answer(request, {"columns": columns}, counted, session, clock)
+    return Answer({**answer.facts, **facts}, answer.body)
+
+
+def _answer(request: Any, result: Mapping[str, Any], rows: Mapping[str, Any], session: Session, clock: _Clock) -> Answer:
+    total_ms = clock.since()
+    timings = {"read_ms": round(clock.read_ms, 2), "compute_ms": round(total_ms - clock.read_ms, 2)}
+    body = dumps({"operation": request.operation, "result": result, "rows": rows, "timings": timings})
+    facts = {
+        "operation": request.operation,
+        "rows_read": session.rows_read,
+        "rows_returned": rows["returned"],
+        "spilled": session.spilled,
+    }
+    return Answer(facts, body)
