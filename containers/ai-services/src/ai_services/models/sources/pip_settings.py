@@ -1,6 +1,6 @@
 """The user's pip configuration: which package indexes, folders and certificates it names.
 
-Source: pip's user guide, "Configuration". The default index is asked from pip itself.
+Source: pip's user guide, "Configuration".
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+DEFAULT_INDEX = "https://pypi.org/simple"  # pip's own; its environments here have no pip to ask
 SECTIONS = ("global", "install", "download")
 KEYS = ("index-url", "extra-index-url", "find-links", "no-index", "cert")
 FALSE = ("", "0", "false", "no", "off")
@@ -32,7 +33,7 @@ def read_pip_settings(variables: Mapping[str, str] = os.environ) -> PipSettings:
     for path in _files(variables):
         values |= _values(path)
     values |= {key: variables[name] for key in KEYS if (name := _variable(key)) in variables}
-    indexes = [values.get("index-url") or default_index(), *values.get("extra-index-url", "").split()]
+    indexes = [values.get("index-url") or DEFAULT_INDEX, *values.get("extra-index-url", "").split()]
     if values.get("no-index", "").lower() not in FALSE:
         indexes = []
     links = values.get("find-links", "").split()
@@ -43,15 +44,6 @@ def read_pip_settings(variables: Mapping[str, str] = os.environ) -> PipSettings:
         ),
         certificate=Path(values["cert"]) if values.get("cert") else None,
     )
-
-
-def default_index() -> str:
-    """The index of a pip without configuration; empty when this Python has no pip."""
-    try:
-        from pip._internal.models.index import PyPI  # noqa: PLC0415 - slow, and pip may be absent
-    except ImportError:
-        return ""
-    return str(PyPI.simple_url)
 
 
 def _files(variables: Mapping[str, str]) -> Iterator[Path]:
