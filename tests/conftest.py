@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import structlog
 
 from tests.support.models import models_directory
 
@@ -14,6 +15,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=["inprocess", "embedded"],
         help="What the integration suite runs against.",
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plain_logs() -> None:
+    """One line an event. The default draws every local variable of a traceback, which takes seconds."""
+    processors: list[structlog.typing.Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.format_exc_info,
+        structlog.processors.KeyValueRenderer(),
+    ]
+    structlog.configure(processors=processors)
 
 
 @pytest.fixture(scope="session")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial, reduce
+from functools import partial
 
 from fastapi import APIRouter, FastAPI, Request, Response
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ai_semble import __version__, metrics, problems
 from ai_semble.config import Config
@@ -56,10 +56,15 @@ class Runtime:
 class ServiceApp(FastAPI):
     """FastAPI behind our own layers (the first is the outermost): what they answer never enters FastAPI."""
 
-    layers: Sequence[Layer] = ()
+    def stand_behind(self, layers: Sequence[Layer]) -> None:
+        front: ASGIApp = super().__call__
+        for layer in reversed(layers):
+            front = layer(front)
+        self._front = front
 
-    def build_middleware_stack(self) -> ASGIApp:
-        return reduce(lambda app, layer: layer(app), reversed(self.layers), super().build_middleware_stack())
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = self
+        await self._front(scope, receive, send)
 
 
 def create_service_app(
@@ -105,7 +110,7 @@ def create_service_app(
         limits=Limits(server.max_body_bytes, server.max_requests, unbounded_paths),
         token=runtime.token,
     )
-    app.layers = (envelope, *layers)
+    app.stand_behind([envelope, *layers])
     return app
 
 
