@@ -11,6 +11,7 @@ object, the keys of its storages) followed by each storage as `int64 count` and 
 from __future__ import annotations
 
 import math
+import os
 import pickletools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -87,15 +88,16 @@ def _read_storages(
     file: BinaryIO, keys: list[Any], storages: dict[str, Storage]
 ) -> dict[str, npt.NDArray[Any]]:
     blocks = {}
+    left = os.fstat(file.fileno()).st_size - file.tell()
     for key in keys:
-        storage = storages.get(key)
+        storage = storages.get(key) if isinstance(key, str) else None
         count = int.from_bytes(file.read(8), "little")
         if storage is None or count != storage.count:
             raise ConversionFailed("the weight file's storages do not match its index")
-        raw = file.read(count * storage.dtype.itemsize)
-        if len(raw) != count * storage.dtype.itemsize:
+        left -= 8 + count * storage.dtype.itemsize
+        if left < 0:
             raise ConversionFailed("the weight file is truncated")
-        blocks[storage.key] = np.frombuffer(raw, storage.dtype)
+        blocks[storage.key] = np.fromfile(file, storage.dtype, count)
     if missing := storages.keys() - blocks.keys():
         raise ConversionFailed(f"the weight file lacks {len(missing)} of its storages")
     return blocks
@@ -243,6 +245,7 @@ def _steps() -> Iterator[tuple[str, Callable[[_Machine, Any], None]]]:
     yield "EMPTY_LIST", lambda machine, _: machine.push([])
     yield "MARK", lambda machine, _: machine.mark()
     yield "TUPLE", lambda machine, _: machine.push(tuple(machine.since_mark()))
+    yield "APPEND", lambda machine, _: machine.append_all([machine.stack.pop()])
     yield "APPENDS", lambda machine, _: machine.append_all(machine.since_mark())
     yield "SETITEM", lambda machine, _: machine.set_items([machine.stack.pop(-2), machine.stack.pop()])
     yield "SETITEMS", lambda machine, _: machine.set_items(machine.since_mark())
