@@ -1,4 +1,4 @@
-"""A small real HTTP server in the place of a service: it does what a test tells it, and remembers who called."""
+"""A small real HTTP server in the place of a service: it does what a test says, and remembers who called."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from aiohttp import web
 
@@ -37,10 +36,10 @@ class Gate:
     def open(self) -> None:
         self._open.set()
 
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
+    async def __call__(self, _: web.Request) -> web.StreamResponse:
         self.entered += 1
         try:
-            while not self._open.is_set():
+            while not self._open.is_set():  # noqa: ASYNC110 - it is set from another thread
                 await asyncio.sleep(0.005)
         except asyncio.CancelledError:
             self.aborted += 1
@@ -82,9 +81,11 @@ async def _echo(request: web.Request) -> web.StreamResponse:
     return web.json_response({"length": len(body), "echo": body[:1000].decode("utf-8", "replace")})
 
 
-def failing(times: int, status: int, **problem: Any) -> Handler:
+def failing(times: int, status: int, code: str) -> Handler:
     """Answers with a problem so many times, then echoes."""
     left = times
+    problem = {"type": "x", "title": "t", "status": status, "detail": "not now", "code": code}
+    problem |= {"hint": "h", "request_id": "r", "source": "fake"}
 
     async def handler(request: web.Request) -> web.StreamResponse:
         nonlocal left

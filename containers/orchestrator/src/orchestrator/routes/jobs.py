@@ -8,17 +8,17 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from ai_semble.schemas.jobs import JOB_ID, Job, JobEvent, JobPage, JobQuery, JobState
+from ai_semble.schemas.jobs import Job, JobEvent, JobPage, JobQuery, JobState
 from ai_semble.schemas.problem import Problem
 from orchestrator.jobs.service import JobService
 
 LONGEST_WAIT_S = 60
 EVENT_STREAM = "text/event-stream"
 
-JobId = Annotated[str, Path(pattern=JOB_ID, description="The job's `id`.")]
+JobId = Annotated[str, Path(description="The job's `id`.")]
 Responses = dict[int | str, dict[str, Any]]
 _NOT_FOUND: Responses = {404: {"model": Problem, "description": "There is no such job."}}
-_WRONG: Responses = {422: {"model": Problem, "description": "The id or a parameter is not valid."}}
+_WRONG: Responses = {422: {"model": Problem, "description": "A parameter is not valid."}}
 
 
 def routes() -> APIRouter:
