@@ -136,7 +136,7 @@ def _tar(archive: Path) -> Iterator[tarfile.TarFile]:
     inflate = zlib.decompressobj(wbits=31) if _starts_with(archive, b"\x1f\x8b") else None
     with archive.open("rb") as raw:
         limited = _Limited(archive, inflate, raw)
-        with tarfile.open(fileobj=cast(IO[bytes], limited), mode="r|") as tar:
+        with tarfile.open(fileobj=cast(IO[bytes], limited), mode="r|", bufsize=CHUNK) as tar:
             yield tar
 
 
@@ -146,7 +146,6 @@ class _Limited:
     def __init__(self, archive: Path, inflate: zlib._Decompress | None, raw: IO[bytes]) -> None:
         self._inflate = inflate
         self._raw = raw
-        self._ready = b""
         self._left = archive.stat().st_size * EXPANSION + ALLOWANCE
 
     def read(self, size: int) -> bytes:
@@ -159,8 +158,8 @@ class _Limited:
     def _inflated(self, inflate: zlib._Decompress, size: int) -> bytes:
         data = b""
         while not data and not inflate.eof:
-            self._ready = inflate.unconsumed_tail or self._raw.read(CHUNK)
-            data = inflate.decompress(self._ready, size)
-            if not self._ready and not data:
+            compressed = inflate.unconsumed_tail or self._raw.read(CHUNK)
+            data = inflate.decompress(compressed, size)
+            if not compressed and not data:
                 raise EOFError("it ends too early")
         return data
