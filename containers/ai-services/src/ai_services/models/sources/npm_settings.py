@@ -1,18 +1,18 @@
 """The user's npm configuration: which registry, which token, which certificates.
 
-Source: npm's documentation, "npmrc". The default registry is asked from npm itself.
+Source: npm's documentation, "npmrc".
 """
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+# The public one, as npm itself has it without configuration.
+DEFAULT_REGISTRY = "https://registry.npmjs.org/"
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -23,9 +23,9 @@ class NpmSettings:
     values: Mapping[str, str]
 
     def registry_of(self, package: str) -> str:
-        """The registry of a package: its scope's, otherwise the general one; empty when there is none."""
+        """The registry of a package: its scope's, otherwise the general one."""
         scope = package.partition("/")[0] if package.startswith("@") else ""
-        return self.values.get(f"{scope}:registry") or self.values.get("registry") or default_registry()
+        return self.values.get(f"{scope}:registry") or self.values.get("registry") or DEFAULT_REGISTRY
 
     @property
     def authorisations(self) -> dict[str, str]:
@@ -52,22 +52,6 @@ def read_npm_settings(variables: Mapping[str, str] = os.environ) -> NpmSettings:
         if name.lower().startswith("npm_config_") and value:
             values[name[len("npm_config_") :].lower()] = value
     return NpmSettings(values)
-
-
-def default_registry() -> str:
-    """The registry of an npm without configuration; empty when there is no npm on this machine."""
-    npm = shutil.which("npm")
-    if npm is None:
-        return ""
-    command = [npm, "config", "get", "registry"]
-    try:
-        answer = subprocess.run(  # noqa: S603 - no word of it comes from outside
-            command, capture_output=True, text=True, timeout=20, check=True, stdin=subprocess.DEVNULL
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    address = answer.stdout.strip()
-    return address if address.startswith(("https://", "http://")) else ""
 
 
 def _files(variables: Mapping[str, str]) -> Iterator[Path]:
