@@ -82,6 +82,7 @@ def api(gateway: Gateway) -> Iterator[httpx.Client]:
 @pytest.fixture
 def down(tmp_path: Path) -> Iterator[httpx.Client]:
     """A client of an orchestrator none of whose services runs."""
-    runtime = runtime_for(tmp_path, {name: free_port() for name in UPSTREAMS})
+    ports = {name: free_port() for name in UPSTREAMS}
+    runtime = runtime_for(tmp_path, ports, server={"allowed_origins": ["https://app.example"]})
     with serving(create_app(runtime)) as url, httpx.Client(base_url=url, timeout=10) as client:
         yield client

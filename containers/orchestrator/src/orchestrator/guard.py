@@ -7,18 +7,22 @@ says it acts for another site is refused. Programs that are no browsers send non
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ai_semble import problems
 from ai_semble.config import ServerConfig
 from ai_semble.errors import AiSembleError
+from ai_semble.topology import ORCHESTRATOR
 
 _EXPOSED = "X-Request-ID, Location, Retry-After, Preference-Applied"
 _METHODS = "GET, POST, PUT, DELETE"
 _WATCHED = frozenset((b"host", b"origin", b"sec-fetch-site", b"sec-fetch-mode", b"sec-fetch-dest"))
 _CACHED_HOSTS = 64
+_HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::[0-9]{1,5})?")
 
 
 class HostNotAllowed(AiSembleError):
@@ -80,15 +84,20 @@ class Guard:
         if scope["method"] == "OPTIONS" and b"access-control-request-method" in asked:
             await _answer_preflight(asked, send_with_permission)
         else:
-            await self.app(scope, receive, send_with_permission)
+            await self._pass_on(scope, receive, send_with_permission)
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Errors are answered here, since the envelope would do it without the page's permission to read."""
+        try:
+            await self.app(scope, receive, send)
+        except AiSembleError as error:
+            await problems.response(error, ORCHESTRATOR.name, scope["path"])(scope, receive, send)
 
 
 def host_name(host: bytes) -> str:
-    """The name in a Host header, without its port, in lower case."""
-    text = host.decode("latin-1").lower()
-    if text.startswith("["):
-        return text.partition("]")[0] + "]"
-    return text.partition(":")[0]
+    """The name in a Host header, without its port, in lower case; empty when it is none."""
+    found = _HOST.fullmatch(host)
+    return found[1].decode().lower() if found else ""
 
 
 def _told(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
