@@ -13,10 +13,10 @@ from http.client import RemoteDisconnected
 from pathlib import Path
 
 import pytest
-from tests.support.fake_environment import FakeEnvironment, eventually, fake_environment, is_gone
 
 from ai_semble.embedded.lock import SupervisorLock
 from ai_semble.topology import SERVICES
+from tests.support.supervised_environment import FakeEnvironment, eventually, fake_environment, is_gone
 
 
 @pytest.fixture

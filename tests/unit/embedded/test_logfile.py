@@ -60,6 +60,8 @@ def test_a_full_disk_does_not_stop_the_service(tmp_path: Path) -> None:
             "bad: KeyError: 'x'",
         ),
         ({"level": "ERROR", "action": "alone"}, "alone"),
+        ({"level": "ERROR", "action": "Traceback:\n  a\nOSError: full\n"}, "OSError: full"),
+        ({"level": "ERROR", "action": "Application startup failed. Exiting."}, ""),
     ],
 )
 def test_errors_in_json_lines_are_found(line: dict[str, str], sentence: str) -> None:

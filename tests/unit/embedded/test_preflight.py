@@ -7,11 +7,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.support.serving import free_port
 
 from ai_semble.embedded.errors import PortInUse
 from ai_semble.embedded.preflight import check_port, check_room, port_error
 from ai_semble.errors import InsufficientStorage
+from tests.support.serving import free_port
 
 
 def test_a_free_port_is_fine() -> None:

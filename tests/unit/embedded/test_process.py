@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.fake_environment import eventually, is_gone
 
 from ai_semble.embedded.lock import SupervisorLock
 from ai_semble.embedded.process import MARK, child_variables, kill_marked, marked, terminate
+from tests.support.supervised_environment import eventually, is_gone
 
 HOLD = """
 import sys, time

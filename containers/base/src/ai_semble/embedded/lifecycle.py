@@ -86,6 +86,11 @@ def silent(life: Life, seconds: float) -> Life:
     return replace(life, silence_s=life.silence_s + seconds)
 
 
+def is_failing(life: Life, policy: Policy) -> bool:
+    """Whether it keeps dying, also while it is being tried once more."""
+    return life.quick_deaths >= policy.failing_after
+
+
 def is_hung(life: Life, policy: Policy) -> bool:
     """Whether it has been silent for longer than a healthy service ever is."""
     match life.phase:
@@ -100,15 +105,15 @@ def is_hung(life: Life, policy: Policy) -> bool:
 def died(life: Life, exit_sentence: str, now: float, policy: Policy) -> Life:
     """The process ended by itself or was killed for hanging; the next start is planned."""
     quick = life.quick_deaths + 1 if now - life.since < policy.stable_after_s else 1
-    return replace(
+    ended = replace(
         life,
-        phase=Phase.FAILING if quick >= policy.failing_after else Phase.BACKING_OFF,
         pid=None,
         next_start=now + policy.delay(quick),
         restarts=life.restarts + 1,
         quick_deaths=quick,
         last_exit=exit_sentence,
     )
+    return replace(ended, phase=Phase.FAILING if is_failing(ended, policy) else Phase.BACKING_OFF)
 
 
 def stopped(life: Life) -> Life:

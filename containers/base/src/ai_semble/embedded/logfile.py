@@ -8,6 +8,7 @@ from pathlib import Path
 
 _LONGEST_LINE = 64 * 1024
 _BAD_LEVELS = ("ERROR", "CRITICAL")
+_ECHO = "Application startup failed. Exiting."  # uvicorn's, after it has told why
 _BAD_WORDS = re.compile(r"error|exception|fatal|abort|terminate|cannot|no such", re.IGNORECASE)
 
 
@@ -94,6 +95,12 @@ def error_in(line: bytes) -> str:
         return text[:300] if _BAD_WORDS.search(text) else ""
     if not isinstance(event, dict) or event.get("level") not in _BAD_LEVELS:
         return ""
-    exception = str(event.get("exception", "")).strip().rpartition("\n")[2]
-    told = event.get("error") or event.get("reason") or event.get("detail") or exception
-    return ": ".join(str(part) for part in (event.get("action"), told) if part)[:300]
+    if event.get("action") == _ECHO:
+        return ""
+    told = event.get("error") or event.get("reason") or event.get("detail") or event.get("exception")
+    return ": ".join(_last_line(part) for part in (event.get("action"), told) if part)[:300]
+
+
+def _last_line(text: object) -> str:
+    """Of a traceback, the exception."""
+    return str(text).strip().rpartition("\n")[2]

@@ -21,6 +21,7 @@ class ServiceState(BaseModel):
     started_at: float
     restarts: int
     quick_deaths: int
+    is_failing: bool
     last_exit: str
     last_error: str
     next_start_at: float

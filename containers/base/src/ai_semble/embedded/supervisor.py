@@ -99,6 +99,7 @@ class Keeper:
             started_at=life.since + offset if life.since else 0,
             restarts=life.restarts,
             quick_deaths=life.quick_deaths,
+            is_failing=lifecycle.is_failing(life, self._policy),
             last_exit=life.last_exit,
             last_error=self._log.last_error if life.pid else self._log.last_words,
             next_start_at=life.next_start + offset if life.pid is None else 0,

@@ -23,10 +23,11 @@ from ai_semble.topology import ORCHESTRATOR, SERVICES
 
 @dataclass(frozen=True)
 class Seen:
-    """One service as both its supervisor and itself see it."""
+    """One service as both its supervisor and itself see it; `wanted` when a supervisor runs."""
 
     name: str
     port: int
+    wanted: bool
     kept: ServiceState | None
     health: ServiceHealth | None
 
@@ -35,7 +36,8 @@ class Seen:
         """One word: the service's own when it answers, otherwise the supervisor's."""
         if self.health is not None:
             return self.health.state.value
-        return self.kept.phase.value.replace("_", " ") if self.kept else Phase.STOPPED.value
+        otherwise = Phase.STARTING if self.wanted else Phase.STOPPED
+        return (self.kept.phase if self.kept else otherwise).value.replace("_", " ")
 
     @property
     def is_well(self) -> bool:
@@ -48,9 +50,9 @@ class Seen:
     @property
     def has_settled(self) -> bool:
         """Whether waiting longer would change nothing by itself."""
-        if self.kept is not None and self.kept.phase is Phase.FAILING:
-            return True
-        return self.health is not None and (self.health.state.serves or self.health.state is State.FAILED)
+        if self.health is None:
+            return self.kept is not None and self.kept.is_failing
+        return self.health.state.serves or self.health.state is State.FAILED
 
     @property
     def memory_bytes(self) -> int:
@@ -114,7 +116,13 @@ def joined(
 ) -> Survey:
     """Both views of every service."""
     seen = tuple(
-        Seen(name, config.port_of(name), state.services.get(name) if state else None, healths.get(name))
+        Seen(
+            name,
+            config.port_of(name),
+            wanted=pid is not None,
+            kept=state.services.get(name) if state else None,
+            health=healths.get(name),
+        )
         for name in SERVICES
     )
     return Survey(config.environment.name, pid, state.started_at if state else 0, seen)

@@ -110,14 +110,14 @@ def _what_is_wrong(seen: Seen, now: float) -> str:
 def show_status(console: Console, found: Survey) -> None:
     """The whole screen of `status`."""
     now = time.time()
-    console.print(headline(found, now))
+    console.print(headline(found, now), soft_wrap=True)
     if found.pid is None:
         console.print("Start it: ./scripts/deploy.sh start --embedded", style="dim")
         return
     console.print()
     console.print(table(found, now))
     for text in troubles(found, now):
-        console.print(text)
+        console.print(text, soft_wrap=True)
 
 
 def headline(found: Survey, now: float) -> Text:
@@ -137,7 +137,7 @@ def show_started(console: Console, config: Config, found: Survey) -> None:
     """What `up` prints at its end."""
     show_status(console, found)
     console.print()
-    console.print(ISOLATION, style="dim", highlight=False)
+    console.print(ISOLATION, style="dim", highlight=False, soft_wrap=True)
     if not any(seen.serves for seen in found.services if seen.name == ORCHESTRATOR.name):
         return
     console.print("\nTry it:", style="bold")

@@ -26,7 +26,7 @@ from ai_semble.topology import SERVICES
 from tests.support.serving import free_port
 from tests.support.worlds import private_variables
 
-FAKE = Path(__file__).with_name("fake_service.py")
+FAKE = Path(__file__).with_name("supervised_service.py")
 CHECKOUT = Path(__file__).parents[2]
 DEADLINE_S = 30
 SCRIPT = """#!{python}
