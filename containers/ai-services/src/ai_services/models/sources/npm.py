@@ -23,8 +23,6 @@ def find_package(client: WebClient, settings: NpmSettings, package: str) -> Remo
     """The tarball of `NAME@VERSION`. Raises SourceUnavailable that says what the registry answered."""
     name, _, version = package.rpartition("@")
     registry = settings.registry_of(name)
-    if not registry:
-        raise SourceUnavailable(f"{package}: no npm registry is configured; set NPM_CONFIG_REGISTRY")
     client.authorisations |= settings.authorisations
     page = f"{registry.rstrip('/')}/{quote(name, safe='@')}"
     try:
