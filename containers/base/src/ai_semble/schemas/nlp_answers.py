@@ -76,7 +76,7 @@ class Keyword(_Answer):
 
     text: str = Field(examples=["machine learning"])
     score: float = Score
-    count: int = Field(description="How often it occurs.", examples=[3])
+    count: int = Field(description="How often it occurs, within longer keywords too.", examples=[3])
     start: int = Field(description="Where it occurs first.", examples=[17])
     end: int
 

@@ -49,7 +49,7 @@ class JapaneseWords:
         """All words and signs of a text of any length, white space left out."""
         return [
             Word(
-                text=item.surface(),
+                text=text[start + item.begin() : start + item.end()],
                 start=start + item.begin(),
                 end=start + item.end(),
                 lemma=item.dictionary_form(),

@@ -48,8 +48,8 @@ def read_graph(path: Path) -> Graph:
             nodes=tuple(_node(_bytes(value)) for field, value in parts if field == _NODE),
             constants=dict(_tensor(_bytes(value)) for field, value in parts if field == _INITIALIZER),
         )
-    except (IndexError, StopIteration, UnicodeDecodeError) as error:
-        raise ValueError(f"{path.name} is not a readable ONNX model") from error
+    except (IndexError, StopIteration, ValueError) as error:
+        raise ValueError(f"{path.name} is not a readable ONNX model: {error}") from error
 
 
 def _fields(data: memoryview) -> Iterator[tuple[int, Value]]:

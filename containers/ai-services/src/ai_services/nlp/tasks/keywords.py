@@ -152,7 +152,20 @@ def _most_frequent(phrases: list[Phrase]) -> list[Candidate]:
         else:
             found[phrase.key] = Candidate(phrase)
     ordered = sorted(found.values(), key=lambda item: (-item.count, item.first.start))
-    return ordered[:_MOST_CANDIDATES]
+    return _with_longer(ordered[:_MOST_CANDIDATES])
+
+
+def _with_longer(candidates: list[Candidate]) -> list[Candidate]:
+    """A phrase occurs also where it is part of a longer one: `solar panels` in `modern solar panels`."""
+    alone = [(item.first.key, item.count) for item in candidates]
+    for item in candidates:
+        key = item.first.key
+        item.count += sum(count for other, count in alone if other != key and _is_part(key, other))
+    return candidates
+
+
+def _is_part(key: str, other: str) -> bool:
+    return f" {key} " in f" {other} " if key.isascii() else key in other
 
 
 def _weights(candidates: list[Candidate], length: int) -> np.ndarray[tuple[int], np.dtype[np.float32]]:

@@ -79,7 +79,7 @@ class Blend:
 
 BLEND = Blend()
 _MOST_CERTAIN = 0.995
-NOTHING_SAID: Vectors = np.array([0, 0.1, 0], dtype=np.float32)
+NOTHING_SAID: Vectors = np.array([0, 0.05, 0], dtype=np.float32)
 
 
 def sentiment(request: SentimentRequest, tools: Tools) -> list[Result]:

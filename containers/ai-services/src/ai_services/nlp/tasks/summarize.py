@@ -12,9 +12,8 @@ from ai_services.nlp.tools import Document, Result, Tools
 
 # The graph of sentences takes the square of their number: 16 MB for these.
 _MOST_SENTENCES = 2_000
-_ALIKE = 0.2
 _DAMPING = 0.85
-_FOR_RELEVANCE = 0.7
+_FOR_RELEVANCE = 0.8
 _LEAST_LETTERS = 4
 
 
@@ -66,9 +65,11 @@ def _nearest_to_the_middle(vectors: Vectors) -> npt.NDArray[np.int64]:
 
 def centrality(vectors: Vectors) -> npt.NDArray[np.float32]:
     """LexRank: a sentence counts as much as the sentences that are like it count. The highest is 1."""
-    alike = vectors @ vectors.T
-    alike[alike < _ALIKE] = 0
-    alike /= np.maximum(alike.sum(axis=1, keepdims=True), np.float32(1e-9))
+    alike = np.maximum(vectors @ vectors.T, 0)
+    # A sentence does not speak for itself; one that is like no other speaks for all alike.
+    np.fill_diagonal(alike, 0)
+    alike[alike.sum(axis=1) == 0] = 1
+    alike /= alike.sum(axis=1, keepdims=True)
     rank: npt.NDArray[np.float32] = np.full(len(vectors), 1 / len(vectors), dtype=np.float32)
     for _ in range(50):
         before = rank
