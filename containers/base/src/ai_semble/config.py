@@ -135,6 +135,18 @@ class DataConfig(UpstreamConfig):
     """The data processor."""
 
     port: Port = Field(8084, description="Port of the service.")
+    concurrency: Count = Field(
+        2, description="Operations computed at once, each in a process of its own with the limits below."
+    )
+    max_waiting: int = Field(32, ge=0, description="Operations that may wait for their turn; more get 503.")
+    memory_limit: Bytes = Field(
+        1 * GIB, ge=256 * MIB, description="Memory of one operation; what does not fit is kept on disk meanwhile."
+    )
+    spill_limit: Bytes = Field(20 * GIB, description="Disk that one operation may use for what does not fit.")
+    timeout_s: Seconds = Field(120, description="Time of one operation, after its turn has come.")
+    max_rows: Count = Field(10_000, description="Rows of one answer; `output` writes any number as a dataset.")
+    max_answer_bytes: Bytes = Field(32 * MIB, description="Length of one answer.")
+    max_upload_bytes: Bytes = Field(20 * GIB, description="Longest file uploaded.")
 
 
 class FetchConfig(Section):

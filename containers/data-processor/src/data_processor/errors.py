@@ -20,7 +20,7 @@ class DatasetExists(AiSembleError):
 
 
 class InvalidDatasetName(AiSembleError):
-    """A dataset's name has lower-case letters of any script, digits, `_` and `-`, at most 64, a letter or digit first."""
+    """A name has lower-case letters of any script, digits, `_` and `-`, at most 64, no sign first."""
 
     code, status, title = "invalid_dataset_name", 422, "The dataset name is not valid"
     hint = "Use lower-case letters, digits, `_` and `-`, at most 64; begin with a letter or digit."
@@ -69,7 +69,7 @@ class UnknownColumn(AiSembleError):
 
 
 class TypeMismatch(AiSembleError):
-    """A value, a column and what is done with them do not fit together, such as text compared with a number."""
+    """A value, a column and what is done with them do not fit, such as text compared with a number."""
 
     code, status, title = "type_mismatch", 422, "The types do not fit"
     hint = "Change the column's type with `convert`, or give a value of the column's type."
@@ -79,7 +79,9 @@ class InvalidExpression(AiSembleError):
     """An expression cannot be parsed, or has something that expressions do not allow."""
 
     code, status, title = "invalid_expression", 422, "The expression is not valid"
-    hint = "The reference of expressions lists operators and functions; put odd column names in double quotes."
+    hint = (
+        "The reference of expressions lists operators and functions; put odd column names in double quotes."
+    )
 
 
 class InvalidSql(AiSembleError):
@@ -90,7 +92,7 @@ class InvalidSql(AiSembleError):
 
 
 class SqlNotAllowed(AiSembleError):
-    """The query is more than one SELECT over the environment's datasets, or uses a function that is not allowed."""
+    """The query is more than one SELECT over datasets, or uses a function that is not allowed."""
 
     code, status, title = "sql_not_allowed", 422, "The query is not allowed"
     hint = "Send one SELECT that reads only datasets and `input`, and uses only functions that compute."
@@ -125,7 +127,7 @@ class ResultTooLarge(AiSembleError):
 
 
 class OperationCrashed(AiSembleError):
-    """The process that computed this operation ended without an answer. The service and other requests go on."""
+    """The process that computed this operation ended without an answer. Service and other requests go on."""
 
     code, status, title = "operation_crashed", 500, "The operation's process ended"
     hint = "Try with less data; report it with the `request_id` if it happens again."

@@ -1,130 +1,35 @@
-"""What is asked of the data processor: `POST /data/process`. Answers are in `data_answers.py`."""
+"""What is asked of the data processor: the operations of `POST /data/process`.
+
+Their parts are in `data_parts.py` and `data_conditions.py`, the answers in `data_answers.py`.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter
+from pydantic import Field, TypeAdapter
 
-from ai_semble.schemas.data_conditions import Condition, ConditionText, Expression
-
-Column = Annotated[str, Field(min_length=1, max_length=255, description="Name of a column.")]
-Columns = Annotated[list[Column], Field(min_length=1, max_length=1000)]
-Scalar: TypeAlias = str | int | float | bool | None
-Where: TypeAlias = Condition | ConditionText
-
-DATASET_NAME = r"^[^\W_A-Z][\w-]*$"
-DatasetName = Annotated[
-    str,
-    Field(
-        pattern=DATASET_NAME,
-        max_length=64,
-        description="Name of a dataset: lower-case letters of any script, digits, `_` and `-`.",
-        examples=["sales-2026"],
-    ),
-]
-Format = Literal["csv", "tsv", "json", "jsonl", "parquet", "arrow", "xlsx"]
-Compression = Literal["none", "gzip", "zstd"]
-TypeName = Annotated[
-    str,
-    Field(
-        pattern=r"^(boolean|integer|number|string|date|datetime|time|json|decimal(\(\d{1,2}, ?\d{1,2}\))?)$",
-        description="boolean, integer, number, decimal(precision,scale), string, date, datetime, time or json.",
-        examples=["date", "decimal(12,2)"],
-    ),
-]
-
-
-class Request(BaseModel):
-    """Base of all request objects: unknown fields are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class InlineRecords(Request):
-    """Rows in the request itself. Types are inferred; a missing key is a null."""
-
-    records: list[dict[str, Any]] = Field(
-        min_length=1,
-        description="Rows as JSON objects; as many as the body limit allows.",
-        examples=[[{"id": 1, "value": 100}]],
-    )
-
-
-class StoredDataset(Request):
-    """A dataset of the environment."""
-
-    dataset: DatasetName
-
-
-def _kind_of_data(value: Any) -> str:
-    keys = value if isinstance(value, dict) else vars(value)
-    return "dataset" if "dataset" in keys and "records" not in keys else "records"
-
-
-Data = Annotated[
-    Annotated[InlineRecords, Tag("records")] | Annotated[StoredDataset, Tag("dataset")],
-    Discriminator(_kind_of_data),
-]
-
-
-class SortKey(Request):
-    """One column to sort by."""
-
-    column: Column
-    descending: bool = Field(False, description="Largest first.")
-    nulls: Literal["first", "last"] = Field("last", description="Where rows without a value go.")
-
-
-class Aggregate(Request):
-    """One figure computed over a group of rows."""
-
-    function: Literal[
-        "count", "count_distinct", "sum", "mean", "min", "max", "median", "quantile", "stddev", "variance",
-        "first", "last", "mode", "any", "all", "list", "join",
-    ] = Field(description="What is computed; nulls are left out, except that `count` without column counts rows.")  # fmt: skip
-    column: Column | None = Field(None, description="Of which column; only `count` can do without.")
-    quantile: float = Field(0.5, ge=0, le=1, description="For `quantile`: which, 0 to 1.")
-    separator: str = Field(", ", max_length=64, description="For `join`: what stands between the texts.")
-    where: Where | None = Field(None, description="Only rows that fulfil this condition are taken.")
-
-
-class Fill(Request):
-    """What a null becomes."""
-
-    value: Scalar = Field(None, description="This value. Give either `value` or `method`.")
-    method: Literal["mean", "median", "mode", "min", "max", "forward", "backward"] | None = Field(
-        None,
-        description="The column's own mean, median, mode, min or max, or the nearest value before (`forward`) "
-        "or after (`backward`) it, in the order of `order_by` or else of the rows.",
-    )
-
-
-class Conversion(Request):
-    """A type, and how its text is written."""
-
-    type: TypeName
-    format: str | None = Field(
-        None, max_length=100, description="For dates in text: strptime's codes.", examples=["%d/%m/%Y"]
-    )
-
-
-class Rename(Request):
-    """A column under a new name."""
-
-    column: Column
-    as_: Column = Field(alias="as")
-
-
-class JoinKey(Request):
-    """Columns that must be equal."""
-
-    left: Column
-    right: Column
+from ai_semble.schemas.data_conditions import Expression
+from ai_semble.schemas.data_parts import (
+    Aggregate,
+    Column,
+    Columns,
+    Conversion,
+    Data,
+    Fill,
+    JoinKey,
+    Output,
+    Rename,
+    Request,
+    Scalar,
+    SortKey,
+    TypeName,
+    Where,
+)
 
 
 class Analyze(Request):
-    """Profile every column: type, nulls, distinct values, range, mean, quantiles, top values, histogram, warnings."""
+    """Profile every column: type, nulls, distinct values, range, mean, quantiles, top values, histogram."""
 
     operation: Literal["analyze"]
     columns: Columns | None = Field(None, description="Only these columns; all of them by default.")
@@ -146,7 +51,9 @@ class Select(Request):
     columns: list[Column | Rename] | None = Field(
         None, min_length=1, max_length=1000, description="The columns to keep, in this order."
     )
-    drop: Columns | None = Field(None, description="The columns to leave out. Give either `columns` or `drop`.")
+    drop: Columns | None = Field(
+        None, description="The columns to leave out. Give either `columns` or `drop`."
+    )
 
 
 class Derive(Request):
@@ -165,7 +72,9 @@ class Sort(Request):
     """Sort rows. Rows that are equal in all keys keep their order."""
 
     operation: Literal["sort"]
-    by: list[Column | SortKey] = Field(min_length=1, max_length=50, examples=[["country", {"column": "value"}]])
+    by: list[Column | SortKey] = Field(
+        min_length=1, max_length=50, examples=[["country", {"column": "value"}]]
+    )
 
 
 class AggregateRows(Request):
@@ -189,11 +98,16 @@ class Join(Request):
     operation: Literal["join"]
     right: Data = Field(description="The other table.")
     on: list[Column | JoinKey] = Field(
-        [], max_length=20, description="Columns that must be equal; none for `cross`. Nulls are equal to nothing."
+        [],
+        max_length=20,
+        description="Columns that must be equal; none for `cross`. Nulls are equal to nothing.",
     )
     how: Literal["inner", "left", "right", "full", "semi", "anti", "cross"] = "inner"
     suffix: str = Field(
-        "_right", min_length=1, max_length=32, description="Added to columns of the right table whose name is taken."
+        "_right",
+        min_length=1,
+        max_length=32,
+        description="Added to columns of the right table whose name is taken.",
     )
 
 
@@ -208,7 +122,10 @@ class Pivot(Request):
         "sum", description="How several values of one cell become one."
     )
     names: list[Scalar] | None = Field(
-        None, min_length=1, max_length=1000, description="The values to make columns of; found by default (1,000 at most)."
+        None,
+        min_length=1,
+        max_length=1000,
+        description="The values to make columns of; found by default (1,000 at most).",
     )
 
 
@@ -228,16 +145,23 @@ class FillNulls(Request):
 
     operation: Literal["fill"]
     columns: dict[Column, Scalar | Fill] = Field(
-        min_length=1, max_length=1000, description="Column -> value or method.", examples=[{"price": {"method": "mean"}}]
+        min_length=1,
+        max_length=1000,
+        description="Column -> value or method.",
+        examples=[{"price": {"method": "mean"}}],
     )
-    order_by: list[Column | SortKey] = Field([], max_length=20, description="Order for `forward` and `backward`.")
+    order_by: list[Column | SortKey] = Field(
+        [], max_length=20, description="Order for `forward` and `backward`."
+    )
 
 
 class Sample(Request):
     """Take rows at random; the same seed takes the same rows."""
 
     operation: Literal["sample"]
-    rows: int | None = Field(None, ge=1, le=10_000_000, description="How many. Give either `rows` or `fraction`.")
+    rows: int | None = Field(
+        None, ge=1, le=10_000_000, description="How many. Give either `rows` or `fraction`."
+    )
     fraction: float | None = Field(None, gt=0, le=1, description="Which share, about.")
     seed: int = Field(0, ge=0, le=2**31 - 1)
 
@@ -245,9 +169,12 @@ class Sample(Request):
 class Rule(Request):
     """What must hold. `check` says which of the other fields count."""
 
-    check: Literal["not_null", "unique", "one_of", "range", "length", "matches", "type", "expression"] = Field(
-        description="`not_null`; `unique` (over `columns`); `one_of` (`values`); `range` and `length` (`min`, `max`, both "
-        "included); `matches` (`pattern`, the whole text); `type` (`type`, the text can be read as it); `expression`."
+    check: Literal["not_null", "unique", "one_of", "range", "length", "matches", "type", "expression"] = (
+        Field(
+            description="`not_null`; `unique` (over `columns`); `one_of` (`values`); `range` and `length` (`min`, "
+            "`max`, both included); `matches` (`pattern`, the whole text); `type` (the text can be read as `type`); "
+            "`expression`."
+        )
     )
     name: str | None = Field(None, max_length=100, description="Name in the answer; made up by default.")
     column: Column | None = None
@@ -273,7 +200,9 @@ class Convert(Request):
 
     operation: Literal["convert"]
     types: dict[Column, TypeName | Conversion] = Field({}, max_length=1000)
-    on_error: Literal["fail", "null"] = Field("fail", description="What becomes of a value that does not fit.")
+    on_error: Literal["fail", "null"] = Field(
+        "fail", description="What becomes of a value that does not fit."
+    )
 
 
 class Sql(Request):
@@ -286,36 +215,44 @@ class Sql(Request):
 
 
 Step = Annotated[
-    Filter | Select | Derive | Sort | AggregateRows | Join | Pivot | Deduplicate | FillNulls | Sample | Convert | Sql
-    | Validate | Analyze,
+    Filter
+    | Select
+    | Derive
+    | Sort
+    | AggregateRows
+    | Join
+    | Pivot
+    | Deduplicate
+    | FillNulls
+    | Sample
+    | Convert
+    | Sql
+    | Validate
+    | Analyze,
     Field(discriminator="operation"),
-]  # fmt: skip
+]
 
 
 class Pipeline(Request):
-    """Several operations, each on the answer of the one before. `analyze` and `validate` can only be the last."""
+    """Several operations, each on the answer of the one before. `analyze` and `validate` can only be last."""
 
     operation: Literal["pipeline"]
     steps: list[Step] = Field(min_length=1, max_length=50)
-
-
-class Output(Request):
-    """Where the answer is kept instead of being sent."""
-
-    dataset: DatasetName
-    format: Format = "parquet"
-    compression: Compression = Field("none", description="For csv, tsv, json and jsonl. The others compress by themselves.")
-    replace: bool = Field(False, description="Whether a dataset of this name may be replaced.")
 
 
 class Surroundings(Request):
     """What every operation has besides itself."""
 
     data: Data | None = Field(
-        None, description="The table. Needed, except with an uploaded file, and by `sql` when it reads only datasets."
+        None,
+        description="The table. Needed, except with an uploaded file, and by `sql` over datasets.",
     )
-    output: Output | None = Field(None, description="Write the rows as a dataset; by default they are in the answer.")
-    limit: int = Field(1000, ge=0, description="Rows in the answer; `data.max_rows` of the configuration at most.")
+    output: Output | None = Field(
+        None, description="Write the rows as a dataset; by default they are in the answer."
+    )
+    limit: int = Field(
+        1000, ge=0, description="Rows in the answer; `data.max_rows` of the configuration at most."
+    )
 
 
 class AnalyzeRequest(Surroundings, Analyze): ...
@@ -364,11 +301,23 @@ class PipelineRequest(Surroundings, Pipeline): ...
 
 
 ProcessRequest = Annotated[
-    AnalyzeRequest | FilterRequest | SelectRequest | DeriveRequest | SortRequest | AggregateRequest | JoinRequest
-    | PivotRequest | DeduplicateRequest | FillRequest | SampleRequest | ValidateRequest | ConvertRequest | SqlRequest
+    AnalyzeRequest
+    | FilterRequest
+    | SelectRequest
+    | DeriveRequest
+    | SortRequest
+    | AggregateRequest
+    | JoinRequest
+    | PivotRequest
+    | DeduplicateRequest
+    | FillRequest
+    | SampleRequest
+    | ValidateRequest
+    | ConvertRequest
+    | SqlRequest
     | PipelineRequest,
     Field(discriminator="operation"),
-]  # fmt: skip
+]
 
 
 def process_request() -> TypeAdapter[ProcessRequest]:

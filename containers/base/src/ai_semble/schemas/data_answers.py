@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from ai_semble.schemas.data import Compression, Format
+from ai_semble.schemas.data_parts import Compression, Format
 
 
 class ColumnInfo(BaseModel):
@@ -33,7 +33,7 @@ class Dataset(BaseModel):
 
 
 class DatasetDescription(Dataset):
-    """A dataset with its columns. The first description of a file that was put into the folder by hand reads it whole."""
+    """A dataset with its columns. A file that was put into the folder by hand is read as a whole at first."""
 
     rows: int
     columns: list[DatasetColumn]
@@ -74,7 +74,9 @@ class NumberSummary(BaseModel):
 
     mean: float | None
     stddev: float | None = Field(description="Of the sample (n - 1).")
-    quantiles: dict[str, float | None] = Field(examples=[{"0.05": 1, "0.25": 3, "0.5": 5, "0.75": 7, "0.95": 9}])
+    quantiles: dict[str, float | None] = Field(
+        examples=[{"0.05": 1, "0.25": 3, "0.5": 5, "0.75": 7, "0.95": 9}]
+    )
 
 
 class TextSummary(BaseModel):
@@ -104,9 +106,20 @@ class Finding(BaseModel):
     """Something worth a look."""
 
     code: Literal[
-        "constant", "mostly_null", "all_null", "mixed_types", "high_cardinality", "unique", "skewed", "outliers",
-        "blank_texts", "surrounding_spaces", "numbers_as_text", "not_finite", "duplicate_rows",
-    ]  # fmt: skip
+        "constant",
+        "mostly_null",
+        "all_null",
+        "mixed_types",
+        "high_cardinality",
+        "unique",
+        "skewed",
+        "outliers",
+        "blank_texts",
+        "surrounding_spaces",
+        "numbers_as_text",
+        "not_finite",
+        "duplicate_rows",
+    ]
     message: str
 
 
@@ -116,12 +129,16 @@ class ColumnProfile(ColumnInfo):
     nulls: int
     null_fraction: float
     distinct: int
-    distinct_is_estimate: bool = Field(description="Above 1,000,000 rows distinct values are estimated, within about 2 %.")
+    distinct_is_estimate: bool = Field(
+        description="Above 1,000,000 rows distinct values are estimated, within about 2 %."
+    )
     min: Any = None
     max: Any = None
     numbers: NumberSummary | None = Field(None, description="For numeric columns.")
     text: TextSummary | None = Field(None, description="For text columns.")
-    top: list[Frequency] = Field(description="Most frequent values first; estimated where distinct values are.")
+    top: list[Frequency] = Field(
+        description="Most frequent values first; estimated where distinct values are."
+    )
     histogram: list[Bar] | None = Field(None, description="For numbers, dates and times.")
     warnings: list[Finding]
 
@@ -131,7 +148,9 @@ class Profile(BaseModel):
 
     rows: int
     columns: list[ColumnProfile]
-    duplicate_rows: int | None = Field(None, description="Rows that are equal to an earlier one; null above 1,000,000 rows.")
+    duplicate_rows: int | None = Field(
+        None, description="Rows that are equal to an earlier one; null above 1,000,000 rows."
+    )
     warnings: list[Finding]
 
 

@@ -11,7 +11,7 @@ Expression = Annotated[
     Field(
         min_length=1,
         max_length=10_000,
-        description="An expression over the columns of a row, in SQL's notation: operators, CASE, CAST and the "
+        description="An expression over the columns of a row, as in SQL: operators, CASE, CAST and the "
         "functions that the reference lists. It cannot contain queries.",
         examples=["round(price * 1.1, 2)"],
     ),
@@ -36,10 +36,25 @@ class Comparison(_Part):
 
     column: str = Field(min_length=1, max_length=255, examples=["amount"])
     op: Literal[
-        "eq", "ne", "lt", "le", "gt", "ge", "in", "not_in", "between", "is_null", "not_null",
-        "contains", "starts_with", "ends_with", "matches",
-    ] = Field(description="`in`, `not_in` take a list, `between` a list of two (both included), `matches` a regular "
-        "expression that is searched for, `is_null` and `not_null` no value.")  # fmt: skip
+        "eq",
+        "ne",
+        "lt",
+        "le",
+        "gt",
+        "ge",
+        "in",
+        "not_in",
+        "between",
+        "is_null",
+        "not_null",
+        "contains",
+        "starts_with",
+        "ends_with",
+        "matches",
+    ] = Field(
+        description="`in`, `not_in` take a list, `between` a list of two (both included), `matches` a "
+        "regular expression that is searched for, `is_null` and `not_null` no value."
+    )
     value: Any = Field(None, description="Dates and times as ISO 8601 text.", examples=[100])
 
 
@@ -64,7 +79,7 @@ class Not(_Part):
 def _kind(value: Any) -> str:
     if isinstance(value, dict):
         return next((key for key in ("and", "or", "not") if key in value), "comparison")
-    return {AllOf: "and", AnyOf: "or", Not: "not"}.get(type(value), "comparison")
+    return {"AllOf": "and", "AnyOf": "or", "Not": "not"}.get(type(value).__name__, "comparison")
 
 
 Condition: TypeAlias = Annotated[

@@ -12,7 +12,7 @@ import duckdb
 from data_processor.engine.quoting import literal
 from data_processor.workers.jobs import Limits
 
-_SETTINGS = {
+_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     # One thread and no others: a process that is about to confine itself must have no threads yet.
     "threads": "1",
     "async_threads": "0",
@@ -25,12 +25,12 @@ _SETTINGS = {
 
 
 def connect() -> duckdb.DuckDBPyConnection:
-    """An empty in-memory database in this one thread. It looks at the machine (cgroups), so do this before confining."""
+    """An empty in-memory database, in this one thread. It looks at cgroups, so do this before confining."""
     return duckdb.connect(":memory:", config=_SETTINGS)
 
 
 def lock(connection: duckdb.DuckDBPyConnection, folder: Path, limits: Limits) -> None:
-    """Give it its threads, its memory, and `folder` to read, write and spill in. Nothing can be set afterwards."""
+    """Give it threads, memory, and `folder` to read, write and spill in. Nothing can be set afterwards."""
     settings = {
         "temp_directory": literal(str(folder / "spill")),
         "max_temp_directory_size": f"'{limits.spill}B'",

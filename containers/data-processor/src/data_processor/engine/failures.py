@@ -20,8 +20,8 @@ from data_processor.errors import (
 
 _LINE = re.compile(r"CSV Error on Line: (\d+)")
 _REASON = re.compile(
-    r"^(Expected Number of Columns: .*|Value with unterminated quote.*|Error when converting column .*|Maximum line size .*"
-    r"|The maximum .*|.*quote.*found.*)$",
+    r"^(Expected Number of Columns: .*|Value with unterminated quote.*|Error when converting column .*"
+    r"|Maximum line size .*|The maximum .*|.*quote.*found.*)$",
     re.MULTILINE,
 )
 _JSON = re.compile(r"Malformed JSON in file \"[^\"]*\", (?P<rest>.*)", re.DOTALL)
@@ -46,7 +46,7 @@ def unreadable(error: duckdb.Error, path: Path) -> AiSembleError:
     return UnreadableData(f"The file cannot be read: {first_line(text)}")
 
 
-def translate(error: duckdb.Error, folder: Path) -> AiSembleError | None:
+def translate(error: duckdb.Error, folder: Path) -> AiSembleError | None:  # noqa: PLR0911 - one a class
     """The answer for an error met while computing; None for what should not happen, which is a defect."""
     text = _without_path(str(error), folder)
     if limit := _limit(error, text):

@@ -1,13 +1,14 @@
 """Finding out how a file is read, by reading all of it once: columns, types, rows, and whether it is sound.
 
-A type that fits the first rows but not all of them is found here, and widened; so later operations do not fail
-at row 1,000,000.
+A type that fits the first rows but not all of them is found here, and widened, so that later operations do
+not fail at row 1,000,000.
 """
 
 from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from data_processor.engine import preparing
 from data_processor.engine.failures import unreadable
 from data_processor.engine.json_types import infer, json_scan
 from data_processor.engine.preparing import unique_names
-from data_processor.engine.quoting import literal
+from data_processor.engine.quoting import call, select
 from data_processor.engine.reading import FoundColumn, Reading
 from data_processor.errors import EmptyData
 
@@ -93,7 +94,17 @@ def _widened_until_it_fits(connection: duckdb.DuckDBPyConnection, reading: Readi
 def _sniff(
     connection: duckdb.DuckDBPyConnection, path: Path, format_: str, compression: str, rows: int
 ) -> Reading:
-    found = _sniffed(connection, path, compression, rows, "\t" if format_ == "tsv" else "")
+    options = {
+        "compression": compression,
+        "sample_size": rows,
+        **({"delim": "\t"} if format_ == "tsv" else {}),
+    }
+    found = _sniffed(connection, path, options)
+    if found["SkipRows"]:
+        # Lines above the header are skipped if they have no columns. Otherwise it is the header that is not
+        # like the rows, and skipping it would hide that.
+        strict = _sniffed(connection, path, {**options, "skip": 0})
+        found = strict if _delimiter_in(strict["Columns"][0]["name"]) else found
     columns = tuple(FoundColumn(column["name"], column["type"]) for column in found["Columns"])
     if len(columns) == 1 and (delimiter := _delimiter_in(columns[0].name)):
         # A ragged file looks like one column of some other delimiter. Its true one names the bad row.
@@ -107,13 +118,8 @@ def _sniff(
     return Reading(format_, compression, columns, 0, options)
 
 
-def _sniffed(
-    connection: duckdb.DuckDBPyConnection, path: Path, compression: str, rows: int, delimiter: str
-) -> dict[str, Any]:
-    forced = f", delim = {literal(delimiter)}" if delimiter else ""
-    cursor = connection.execute(
-        f"FROM sniff_csv({literal(str(path))}, compression = {literal(compression)}, sample_size = {rows}{forced})"
-    )
+def _sniffed(connection: duckdb.DuckDBPyConnection, path: Path, options: Mapping[str, Any]) -> dict[str, Any]:
+    cursor = connection.execute(f"FROM {call('sniff_csv', path, options)}")
     return dict(zip([item[0] for item in cursor.description or ()], cursor.fetchall()[0], strict=True))
 
 
@@ -142,9 +148,10 @@ def _checked(connection: duckdb.DuckDBPyConnection, reading: Reading, path: Path
     )
     if not columns:
         raise EmptyData("The file has no columns")
-    counted = connection.execute(f"SELECT count(*), count(COLUMNS(*)) FROM {scan}").fetchall()[0]
+    counted = connection.execute(select("count(*), count(COLUMNS(*))", scan)).fetchall()[0]
     rows, filled = counted[0], counted[1:]
     found = tuple(
-        FoundColumn(column.name, column.type, rows - count) for column, count in zip(columns, filled, strict=True)
+        FoundColumn(column.name, column.type, rows - count)
+        for column, count in zip(columns, filled, strict=True)
     )
     return Reading(reading.format, reading.compression, found, rows, reading.options, reading.prepared)

@@ -1,4 +1,7 @@
-"""Types of JSON values. DuckDB infers all but dates, for which it would take `01-02-2024` as one; we take only ISO 8601."""
+"""Types of JSON values. DuckDB infers them, except for dates.
+
+For a date it would take `01-02-2024` too, of which nobody knows the month; we take only ISO 8601.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from data_processor.engine.quoting import identifier, literal
+from data_processor.engine.quoting import call, identifier, literal, select
 from data_processor.engine.reading import FoundColumn
 from data_processor.errors import UnreadableData
 
@@ -22,11 +25,17 @@ _PATTERNS = (
 
 def json_scan(path: Path, layout: str, compression: str = "none") -> str:
     """Reads JSON with types inferred from all of it; texts stay texts."""
-    return (
-        f"read_json({literal(str(path))}, format = '{layout}', compression = '{compression}', sample_size = -1, "
-        "maximum_depth = 12, map_inference_threshold = -1, field_appearance_threshold = 0, "
-        f"dateformat = '{_NEVER}', timestampformat = '{_NEVER}')"
-    )
+    options = {
+        "format": layout,
+        "compression": compression,
+        "sample_size": -1,
+        "maximum_depth": 12,
+        "map_inference_threshold": -1,
+        "field_appearance_threshold": 0,
+        "dateformat": _NEVER,
+        "timestampformat": _NEVER,
+    }
+    return call("read_json", path, options)
 
 
 def infer(connection: duckdb.DuckDBPyConnection, scan: str) -> tuple[FoundColumn, ...]:
@@ -43,12 +52,13 @@ def _dates_among(connection: duckdb.DuckDBPyConnection, scan: str, texts: list[s
     """Type by name of the text columns in which every value is a date or time."""
     tests = [
         f"bool_and(regexp_full_match({identifier(name)}, {literal(pattern)})"
-        f" AND TRY_CAST({identifier(name)} AS {kind}) IS NOT NULL) FILTER (WHERE {identifier(name)} IS NOT NULL)"
+        f" AND TRY_CAST({identifier(name)} AS {kind}) IS NOT NULL)"
+        f" FILTER (WHERE {identifier(name)} IS NOT NULL)"
         for name in texts
         for kind, pattern in _PATTERNS
     ]
     if not tests:
         return {}
-    verdicts = iter(connection.execute(f"SELECT {', '.join(tests)} FROM {scan}").fetchall()[0])
+    verdicts = iter(connection.execute(select(", ".join(tests), scan)).fetchall()[0])
     fitting = [(name, kind) for name in texts for kind, _ in _PATTERNS if next(verdicts)]
     return dict(reversed(fitting))  # the first that fits is the narrowest

@@ -17,8 +17,13 @@ from data_processor.errors import SqlNotAllowed
 Node: TypeAlias = dict[str, Any]
 
 
-def parse_select(connection: duckdb.DuckDBPyConnection, text: str, broken: type[AiSembleError], prefix: str = "") -> Node:
-    """The tree of the one SELECT that a text is, or is with this prefix. Raises `broken` with the place, or SqlNotAllowed."""
+def parse_select(
+    connection: duckdb.DuckDBPyConnection, text: str, broken: type[AiSembleError], prefix: str = ""
+) -> Node:
+    """The tree of the one SELECT that a text is, with a prefix of ours.
+
+    Raises `broken` with the place, or SqlNotAllowed.
+    """
     if "\0" in text:
         raise broken("The text has a NUL character")
     try:

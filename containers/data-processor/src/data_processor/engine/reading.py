@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from data_processor.engine.quoting import literal
+from data_processor.engine.quoting import call
 
 
 @dataclass(frozen=True)
@@ -45,15 +45,8 @@ class Reading:
     def scan(self, path: Path) -> str:
         """The table function call that reads this file, as SQL."""
         if self.prepared or self.format == "parquet":
-            return f"read_parquet({literal(str(path))})"
+            return call("read_parquet", path, {})
         reader = "read_csv" if self.format in ("csv", "tsv") else "read_json"
-        types = ", ".join(f"{literal(column.name)}: {literal(column.type)}" for column in self.columns)
-        arguments = {"compression": self.compression, **self.options}
-        given = "".join(f", {name} = {_value(value)}" for name, value in arguments.items())
-        return f"{reader}({literal(str(path))}, auto_detect = false, columns = {{{types}}}{given})"
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value) if isinstance(value, int) else literal(str(value))
+        columns = {column.name: column.type for column in self.columns}
+        options = {"auto_detect": False, "columns": columns, "compression": self.compression, **self.options}
+        return call(reader, path, options)

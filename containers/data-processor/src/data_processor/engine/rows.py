@@ -18,11 +18,28 @@ from data_processor.errors import ResultTooLarge
 
 _OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATETIME
 _64_BITS = range(-(2**63), 2**64)
-_AS_THEY_ARE = ("BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
-_AS_THEY_ARE += ("VARCHAR", "FLOAT", "DOUBLE", "UUID")
+_AS_THEY_ARE = frozenset(
+    [
+        "BOOLEAN",
+        "TINYINT",
+        "SMALLINT",
+        "INTEGER",
+        "BIGINT",
+        "UTINYINT",
+        "USMALLINT",
+        "UINTEGER",
+        "UBIGINT",
+        "VARCHAR",
+        "FLOAT",
+        "DOUBLE",
+        "UUID",
+    ]
+)
 
 
-def encode(names: Sequence[str], types: Sequence[str], rows: Iterable[Sequence[Any]], most_bytes: int) -> list[orjson.Fragment]:
+def encode(
+    names: Sequence[str], types: Sequence[str], rows: Iterable[Sequence[Any]], most_bytes: int
+) -> list[orjson.Fragment]:
     """Each row as a JSON object. Raises ResultTooLarge above `most_bytes` altogether."""
     plain = [_conversion(kind) for kind in types]
     encoded, length = [], 0
@@ -59,7 +76,7 @@ def _parsed(text: str | None) -> Any:
         return text
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any) -> Any:  # noqa: PLR0911 - one a type
     """A value from DuckDB as something that orjson writes as we promise."""
     match value:
         case None | bool() | str() | float():

@@ -16,7 +16,7 @@ from ibis.backends.sql.datatypes import DuckDBType
 
 from data_processor.engine import rows as encoding
 from data_processor.engine.json_types import infer, json_scan
-from data_processor.engine.quoting import identifier
+from data_processor.engine.quoting import identifier, select
 from data_processor.engine.reading import Reading
 from data_processor.errors import ComputationFailed
 from data_processor.workers.jobs import Limits
@@ -47,7 +47,7 @@ class Page:
 
 
 class Session:
-    """Wraps a connection for the operations. `expression` below is always an Ibis table expression over views of here."""
+    """Wraps a connection for the operations. `expression` is always an Ibis table over views made here."""
 
     def __init__(
         self, connection: duckdb.DuckDBPyConnection, folder: Path, limits: Limits, open_dataset: OpenDataset
@@ -60,8 +60,6 @@ class Session:
         self._open_dataset = open_dataset
         self._numbers = count(1)
         self._datasets: dict[str, ibis.Table] = {}
-
-    # -- tables -------------------------------------------------------------------------------------------------
 
     def dataset(self, name: str) -> ibis.Table:
         """A stored dataset. Raises UnknownDataset."""
@@ -97,7 +95,7 @@ class Session:
             if (other := _replacement(kind))
         ]
         if casts:
-            sql = f"SELECT * REPLACE ({', '.join(casts)}) FROM ({sql})"
+            sql = select(f"* REPLACE ({', '.join(casts)})", f"({sql})")
         view = self._new_name()
         self.connection.execute(f"CREATE VIEW {view} AS {sql}")
         return ibis.table({name: _ibis_type(kind) for name, kind in kinds.items()}, name=view)
@@ -109,8 +107,6 @@ class Session:
     def _new_name(self) -> str:
         # No name of a dataset begins with an underscore, and SQL may name only datasets.
         return f"__t{next(self._numbers)}"
-
-    # -- running ------------------------------------------------------------------------------------------------
 
     def sql(self, expression: ibis.Expr) -> str:
         return str(ibis.to_sql(expression, dialect="duckdb", pretty=False))
@@ -138,15 +134,15 @@ class Session:
         return found
 
     def count(self, expression: ibis.Table) -> int:
-        found = self.run(f"SELECT count(*) FROM ({self.sql(expression)})").fetchall()
+        found = self.run(select("count(*)", f"({self.sql(expression)})")).fetchall()
         self.note_spill()
         return int(found[0][0])
 
     def page(self, expression: ibis.Table, most: int, *, streams: bool) -> Page:
         """The first `most` rows and the count of all.
 
-        A table that streams (filter, select, derive) is asked twice, first for a few rows and then for a count, of
-        which each is cheap. Any other is computed once, kept (on disk if need be), and counted there.
+        A table that streams (filter, select, derive) is asked twice, for a few rows and for a count, each of
+        which is cheap. Any other is computed once, kept (on disk if need be), and counted there.
         """
         sql = self.sql(expression)
         if not streams:
@@ -154,14 +150,14 @@ class Session:
             self.run(f"CREATE TEMP TABLE {name} AS {sql}").fetchall()
             self.note_spill()
             sql = f"FROM {name}"
-        cursor = self.run(f"SELECT * FROM ({sql}) LIMIT {most + 1}")
+        cursor = self.run(f"FROM ({sql}) LIMIT {most + 1}")
         names = [item[0] for item in cursor.description or ()]
         types = [str(item[1]) for item in cursor.description or ()]
         found = cursor.fetchall()
         self.note_spill()
         total = len(found)
         if total > most:
-            total = int(self.run(f"SELECT count(*) FROM ({sql})").fetchall()[0][0])
+            total = int(self.run(select("count(*)", f"({sql})")).fetchall()[0][0])
             self.note_spill()
         records = encoding.encode(names, types, found[:most], self.limits.max_answer)
         columns = [{"name": name, "type": kind} for name, kind in zip(names, types, strict=True)]

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import orjson
 
-from data_processor.engine.quoting import identifier, literal
+from data_processor.engine.quoting import identifier, literal, select
 from data_processor.engine.rows import plain
 from data_processor.errors import ResultTooLarge
 
@@ -26,7 +26,12 @@ def write(connection: duckdb.DuckDBPyConnection, sql: str, path: Path, format_: 
             return _copy(connection, sql, path, "FORMAT parquet, COMPRESSION zstd")
         case "csv" | "tsv":
             delimiter = "," if format_ == "csv" else "\t"
-            return _copy(connection, sql, path, f"FORMAT csv, HEADER, DELIMITER '{delimiter}', COMPRESSION {compression}")
+            return _copy(
+                connection,
+                sql,
+                path,
+                f"FORMAT csv, HEADER, DELIMITER '{delimiter}', COMPRESSION {compression}",
+            )
         case "json" | "jsonl":
             array = "true" if format_ == "json" else "false"
             sql = _with_finite_numbers(connection, sql)
@@ -52,14 +57,14 @@ def _with_finite_numbers(connection: duckdb.DuckDBPyConnection, sql: str) -> str
         for name, kind, *_ in described
         if kind in ("DOUBLE", "FLOAT")
     ]
-    return f"SELECT * REPLACE ({', '.join(replaced)}) FROM ({sql})" if replaced else sql
+    return select(f"* REPLACE ({', '.join(replaced)})", f"({sql})") if replaced else sql
 
 
 def _arrow(connection: duckdb.DuckDBPyConnection, sql: str, path: Path) -> int:
     """The file layout, compressed with zstd."""
     import pyarrow as pa  # noqa: PLC0415 - 60 MB of memory that few workers need
 
-    reader = connection.execute(sql).to_arrow_reader(_BATCH)
+    reader: Any = connection.sql(sql).to_arrow_reader(_BATCH)
     rows = 0
     options = pa.ipc.IpcWriteOptions(compression="zstd")
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, reader.schema, options=options) as writer:

@@ -8,6 +8,7 @@ import ibis
 
 from ai_semble.errors import AiSembleError, FieldProblem, InvalidRequest
 from ai_semble.schemas import data as asked
+from ai_semble.schemas.data_parts import Data, InlineRecords, StoredDataset
 from data_processor.engine.session import Session
 from data_processor.errors import DataRequired
 from data_processor.operations import grouping, joining, shaping, sql
@@ -16,10 +17,22 @@ from data_processor.operations.frame import Frame
 from data_processor.operations.profiling import profile
 
 Operation: TypeAlias = (
-    asked.Filter | asked.Select | asked.Derive | asked.Sort | asked.AggregateRows | asked.Join | asked.Pivot
-    | asked.Deduplicate | asked.FillNulls | asked.Sample | asked.Convert | asked.Sql | asked.Validate | asked.Analyze
+    asked.Filter
+    | asked.Select
+    | asked.Derive
+    | asked.Sort
+    | asked.AggregateRows
+    | asked.Join
+    | asked.Pivot
+    | asked.Deduplicate
+    | asked.FillNulls
+    | asked.Sample
+    | asked.Convert
+    | asked.Sql
+    | asked.Validate
+    | asked.Analyze
     | asked.Pipeline
-)  # fmt: skip
+)
 
 
 def apply(operation: Operation, frame: Frame | None, session: Session) -> Frame | dict[str, Any]:
@@ -55,7 +68,9 @@ def _apply_all(pipeline: asked.Pipeline, frame: Frame | None, session: Session) 
     return result
 
 
-def _apply_step(step: Operation, frame: Frame | None, session: Session, number: int) -> Frame | dict[str, Any]:
+def _apply_step(
+    step: Operation, frame: Frame | None, session: Session, number: int
+) -> Frame | dict[str, Any]:
     try:
         return apply(step, frame, session)
     except AiSembleError as error:
@@ -91,12 +106,12 @@ def _reshape(operation: Any, frame: Frame, session: Session) -> Frame:  # noqa: 
             raise AssertionError(operation)
 
 
-def table_of(data: asked.Data, session: Session) -> ibis.Table:
+def table_of(data: Data, session: Session) -> ibis.Table:
     """The table that a `data` member names. Raises UnknownDataset."""
     match data:
-        case asked.InlineRecords():
+        case InlineRecords():
             return session.records(data.records)
-        case asked.StoredDataset():
+        case StoredDataset():
             return session.dataset(data.dataset)
         case _:
             assert_never(data)

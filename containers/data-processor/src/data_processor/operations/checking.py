@@ -13,9 +13,9 @@ from ai_semble.schemas.data import Rule, Validate
 from data_processor.engine.rows import encode
 from data_processor.engine.session import Session
 from data_processor.errors import TypeMismatch
+from data_processor.operations.builtins import regexp_full_match
 from data_processor.operations.columns import column, free_name, type_named
 from data_processor.operations.expressions import compile_condition
-from data_processor.operations.functions import regexp_full_match
 from data_processor.operations.shaping import invalid, numbered
 from data_processor.operations.values import comparable, literal_for, words
 

@@ -10,7 +10,7 @@ import ibis
 import ibis.expr.datatypes as dt
 
 from ai_semble.errors import FieldProblem, InvalidRequest
-from ai_semble.schemas.data import SortKey
+from ai_semble.schemas.data_parts import SortKey
 from data_processor.errors import UnknownColumn
 
 _SHOWN = 100
@@ -45,9 +45,13 @@ def check_names(names: Iterable[str]) -> None:
     seen: dict[str, str] = {}
     for name in names:
         if (other := seen.setdefault(name.casefold(), name)) is not name:
-            same = f"`{name}` twice" if name == other else f"`{other}` and `{name}`, which differ only in case"
+            same = (
+                f"`{name}` twice" if name == other else f"`{other}` and `{name}`, which differ only in case"
+            )
             sentence = f"The answer would have the columns {same}"
-            raise InvalidRequest(sentence, fields=[FieldProblem("columns", sentence)], hint="Rename one of them.")
+            raise InvalidRequest(
+                sentence, fields=[FieldProblem("columns", sentence)], hint="Rename one of them."
+            )
 
 
 def sort_keys(table: ibis.Table, keys: Sequence[str | SortKey]) -> list[ibis.Value]:

@@ -11,12 +11,12 @@ import ibis
 import ibis.expr.datatypes as dt
 
 from ai_semble.errors import InvalidRequest
-from ai_semble.schemas.data import Where
 from ai_semble.schemas.data_conditions import AllOf, AnyOf, Comparison, Condition, Not
+from ai_semble.schemas.data_parts import Where
 from data_processor.errors import TypeMismatch
+from data_processor.operations.builtins import regexp_matches
 from data_processor.operations.columns import column
 from data_processor.operations.expressions import compile_condition
-from data_processor.operations.functions import regexp_matches
 from data_processor.operations.values import comparable, literal_for, words
 
 _MAX_DEPTH = 50
@@ -43,7 +43,7 @@ def _compile(part: Condition, table: ibis.Table, depth: int) -> ibis.BooleanValu
             return _compare(part, column(table, part.column))
 
 
-def _compare(part: Comparison, found: ibis.Column) -> ibis.BooleanValue:
+def _compare(part: Comparison, found: ibis.Column) -> ibis.BooleanValue:  # noqa: PLR0911 - one an operator
     match part.op:
         case "is_null":
             return found.isnull()

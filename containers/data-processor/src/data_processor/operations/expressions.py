@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import reduce
-from operator import add, and_, eq, floordiv, ge, gt, le, lt, mod, mul, ne, neg, or_, pow, sub, truediv  # noqa: A004
+from operator import add, and_, eq, floordiv, ge, gt, le, lt, mod, mul, ne, neg, or_, pow, sub, truediv
 from typing import Any
 
 import duckdb
@@ -20,8 +20,9 @@ from ibis.common.exceptions import IbisError
 
 from data_processor.engine.parsing import Node, parse_select
 from data_processor.errors import InvalidExpression, SqlNotAllowed, TypeMismatch
+from data_processor.operations.builtins import json_text, regexp_matches
 from data_processor.operations.columns import column
-from data_processor.operations.functions import FUNCTIONS, Function, constant, function_named, json_text, regexp_matches
+from data_processor.operations.functions import FUNCTIONS, Function, constant, function_named
 from data_processor.operations.values import comparable, literal_for, words
 
 MAX_DEPTH = 60
@@ -62,7 +63,9 @@ def compile_value(text: str, table: ibis.Table, connection: duckdb.DuckDBPyConne
     return _Compiler(text, table, aggregates=False).build(_parse(text, connection))
 
 
-def compile_condition(text: str, table: ibis.Table, connection: duckdb.DuckDBPyConnection) -> ibis.BooleanValue:
+def compile_condition(
+    text: str, table: ibis.Table, connection: duckdb.DuckDBPyConnection
+) -> ibis.BooleanValue:
     """True or false for each row."""
     value = compile_value(text, table, connection)
     if not (value.type().is_boolean() or value.type().is_null()):
@@ -74,7 +77,9 @@ def compile_figure(text: str, table: ibis.Table, connection: duckdb.DuckDBPyConn
     """One value of all rows, such as `sum(price * quantity) / count(*)`."""
     value = _Compiler(text, table, aggregates=True).build(_parse(text, connection))
     if not value.op().shape.is_scalar():
-        raise InvalidExpression(f"`{text}` has a value for each row; put the columns into functions such as sum()")
+        raise InvalidExpression(
+            f"`{text}` has a value for each row; put the columns into functions such as sum()"
+        )
     return value
 
 
@@ -111,7 +116,9 @@ class _Compiler:
     def build(self, node: Node) -> ibis.Value:
         build: Callable[[Node], ibis.Value] | None = getattr(self, f"_{node['class'].lower()}", None)
         if build is None:
-            raise InvalidExpression(f"`{self._text}`: expressions have no {node['class'].lower().replace('_', ' ')}")
+            raise InvalidExpression(
+                f"`{self._text}`: expressions have no {node['class'].lower().replace('_', ' ')}"
+            )
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise InvalidExpression(f"The expression is nested more than {MAX_DEPTH} levels deep")
@@ -134,7 +141,7 @@ class _Compiler:
 
     def _field(self, value: Any, name: str) -> ibis.Value:
         kind = value.type()
-        if kind.is_struct() and name in kind.names or kind.is_json() or kind.is_map():
+        if (kind.is_struct() and name in kind.names) or kind.is_json() or kind.is_map():
             return value[name]
         raise InvalidExpression(f"`{self._text}`: there is no `{name}` in {words(kind)}")
 
@@ -199,7 +206,9 @@ class _Compiler:
             case "ARRAY_EXTRACT":
                 return self._element(*values)
             case kind:
-                raise InvalidExpression(f"`{self._text}`: expressions have no {kind.lower().replace('_', ' ')}")
+                raise InvalidExpression(
+                    f"`{self._text}`: expressions have no {kind.lower().replace('_', ' ')}"
+                )
 
     def _element(self, value: Any, index: Any) -> ibis.Value:
         """SQL counts from 1, from the end with negative numbers; Ibis from 0."""
@@ -212,7 +221,8 @@ class _Compiler:
 
     def _case(self, node: Node) -> ibis.Value:
         branches = [
-            (self._truth(self.build(check["when_expr"])), self.build(check["then_expr"])) for check in node["case_checks"]
+            (self._truth(self.build(check["when_expr"])), self.build(check["then_expr"]))
+            for check in node["case_checks"]
         ]
         return ibis.cases(*branches, else_=self.build(node["else_expr"]))
 
@@ -237,7 +247,9 @@ class _Compiler:
     def _function(self, node: Node) -> ibis.Value:
         name = node["function_name"]
         if len(node["qualified_name"]["path"]) != 1 or any(item["name"] for item in node["arguments"]):
-            raise InvalidExpression(f"`{self._text}`: `{name}` is written with its name and its arguments only")
+            raise InvalidExpression(
+                f"`{self._text}`: `{name}` is written with its name and its arguments only"
+            )
         if node["order_bys"]["orders"]:
             raise InvalidExpression(f"`{self._text}`: ORDER BY is not possible inside functions")
         if node["is_operator"] or name in _OPERATORS:
@@ -266,7 +278,9 @@ class _Compiler:
         """A function of all rows."""
         name = node["function_name"].removesuffix("_star")
         if not self._aggregates:
-            raise InvalidExpression(f"`{self._text}`: {name}() is of many rows; use the operation `aggregate`")
+            raise InvalidExpression(
+                f"`{self._text}`: {name}() is of many rows; use the operation `aggregate`"
+            )
         if self._inside_figure:
             raise InvalidExpression(f"`{self._text}`: {name}() stands inside another function of many rows")
         self._inside_figure = True

@@ -11,38 +11,25 @@ from typing import Any
 import ibis
 import ibis.expr.datatypes as dt
 
+from data_processor.operations.builtins import (
+    approx_quantiles,
+    counts_of,
+    hash_of_text,
+    histogram,
+    isfinite,
+    json_type,
+    most_frequent,
+    regexp_full_match,
+)
+
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _EPOCH = pydt.datetime(1970, 1, 1, tzinfo=pydt.UTC)
 _NUMBER_AS_TEXT = r"\s*[-+]?\d+([.,]\d+)?\s*"
 
 
-@ibis.udf.scalar.builtin(name="isfinite")
-def _isfinite(number: float) -> bool: ...  # type: ignore[empty-body]
-
-
-@ibis.udf.scalar.builtin(name="json_type")
-def _json_type(value: dt.json) -> str: ...  # type: ignore[valid-type,empty-body]
-
-
-@ibis.udf.scalar.builtin(name="regexp_full_match")
-def _full_match(text: str, pattern: str) -> bool: ...  # type: ignore[empty-body]
-
-
-@ibis.udf.scalar.builtin(name="hash")
-def _hash(text: str) -> dt.uint64: ...  # type: ignore[valid-type,empty-body]
-
-
-@ibis.udf.agg.builtin(name="approx_quantile")
-def _approx_quantiles(number: float, shares: dt.Array(dt.float64)) -> dt.Array(dt.float64): ...  # type: ignore
-
-
-@ibis.udf.agg.builtin(name="histogram")
-def _histogram(number: float, bounds: dt.Array(dt.float64)) -> dt.Map(dt.float64, dt.int64): ...  # type: ignore
-
-
 def measurable(kind: dt.DataType) -> bool:
     """Whether there is a histogram of this type."""
-    return kind.is_numeric() and not kind.is_boolean() or kind.is_date() or kind.is_timestamp()
+    return (kind.is_numeric() and not kind.is_boolean()) or kind.is_date() or kind.is_timestamp()
 
 
 @dataclass(frozen=True)
@@ -120,15 +107,15 @@ def first_pass(value: Any, top: int, *, exact: bool) -> dict[str, ibis.Scalar]:
     if kind.is_string():
         asked |= _about_texts(value)
     if kind.is_json():
-        asked["types"] = _json_type(value).nunique()
+        asked["types"] = json_type(value).nunique()
     if top and not exact and flat:
-        asked["candidates"] = _candidates(value, top)
+        asked["candidates"] = most_frequent(value, top)
     return asked
 
 
 def _distinct(value: Any, *, exact: bool) -> ibis.Scalar:
     if value.type().is_nested() or value.type().is_json():
-        value = _hash(value.cast(dt.string))
+        value = hash_of_text(value.cast(dt.string))
     counted: ibis.Scalar = value.nunique() if exact else value.approx_nunique()
     return counted
 
@@ -139,7 +126,7 @@ def _scale(value: Any) -> Any:
     if kind.is_date() or kind.is_timestamp():
         return value.cast(dt.timestamp).epoch_seconds().cast(dt.float64)
     value = value.cast(dt.float64)
-    return ibis.ifelse(_isfinite(value), value, ibis.null().cast(dt.float64)) if kind.is_floating() else value
+    return ibis.ifelse(isfinite(value), value, ibis.null().cast(dt.float64)) if kind.is_floating() else value
 
 
 def _about_measures(value: Any, *, exact: bool) -> dict[str, Any]:
@@ -150,7 +137,7 @@ def _about_measures(value: Any, *, exact: bool) -> dict[str, Any]:
         quantiles = (
             ibis.array([number.quantile(share) for share in QUANTILES])
             if exact
-            else _approx_quantiles(number, ibis.array(shares))
+            else approx_quantiles(number, ibis.array(shares))
         )
         asked |= {"mean": number.mean(), "stddev": number.std(), "quantiles": quantiles}
     if value.type().is_floating():
@@ -166,33 +153,18 @@ def _about_texts(value: Any) -> dict[str, Any]:
         "max_length": length.max(),
         "blank": (value.strip() == "").sum(),
         "spaced": (value.strip() != value).sum(),
-        "numeric": _full_match(value, _NUMBER_AS_TEXT).sum(),
+        "numeric": regexp_full_match(value, _NUMBER_AS_TEXT).sum(),
     }
-
-
-def _candidates(value: Any, top: int) -> ibis.Scalar:
-    ask = ibis.udf.agg.builtin(
-        lambda value, most: None, name="approx_top_k", signature=((value.type(), dt.int64), dt.Array(value.type()))
-    )
-    return ask(value, top)
 
 
 def second_pass(value: Any, facts: Facts, bins: int, *, exact: bool) -> dict[str, ibis.Scalar]:
     """What to ask a column after the first pass."""
     asked = {}
     if (bounds := _bounds(facts, bins)) is not None:
-        asked["histogram"] = _histogram(_scale(value), ibis.array([ibis.literal(bound) for bound in bounds]))
+        asked["histogram"] = histogram(_scale(value), ibis.array([ibis.literal(bound) for bound in bounds]))
     if not exact and (candidates := facts.found.get("candidates")):
-        kind = value.type()
-        ask = ibis.udf.agg.builtin(
-            lambda value, wanted: None, name="histogram_exact", signature=((kind, dt.Array(kind)), dt.Map(kind, dt.int64))
-        )
-        asked["candidate_counts"] = ask(value, ibis.array([_literal(item, kind) for item in candidates]))
+        asked["candidate_counts"] = counts_of(value, candidates)
     return asked
-
-
-def _literal(value: Any, kind: dt.DataType) -> ibis.Value:
-    return ibis.literal(value, type=kind)
 
 
 def _bounds(facts: Facts, bins: int) -> list[float] | None:

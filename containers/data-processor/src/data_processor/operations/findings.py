@@ -47,7 +47,9 @@ def _about_variety(facts: Facts) -> list[dict[str, str]]:
     if facts.distinct == filled:
         return [_finding("unique", "Every value occurs once; it may be a key")]
     if facts.kind.is_string() and facts.distinct > _NEARLY_ALL * filled:
-        return [_finding("high_cardinality", f"Nearly every value is different ({facts.distinct} of {filled})")]
+        return [
+            _finding("high_cardinality", f"Nearly every value is different ({facts.distinct} of {filled})")
+        ]
     return []
 
 
@@ -56,19 +58,25 @@ def _about_texts(facts: Facts) -> list[dict[str, str]]:
     if blank := int(facts.found.get("blank") or 0):
         found.append(_finding("blank_texts", f"{_count(blank, 'value')} without a visible character"))
     if spaced := int(facts.found.get("spaced") or 0):
-        found.append(_finding("surrounding_spaces", f"{_count(spaced, 'value')} with spaces before or after the text"))
+        found.append(
+            _finding("surrounding_spaces", f"{_count(spaced, 'value')} with spaces before or after the text")
+        )
     numeric = int(facts.found.get("numeric") or 0)
     if numeric == filled:
         found.append(_finding("numbers_as_text", "Every text is a number; `convert` makes it one"))
     elif numeric > _MOSTLY * filled:
-        found.append(_finding("mixed_types", f"{numeric} of {filled} texts are numbers, and the others are not"))
+        found.append(
+            _finding("mixed_types", f"{numeric} of {filled} texts are numbers, and the others are not")
+        )
     return found
 
 
 def _about_numbers(facts: Facts) -> list[dict[str, str]]:
     found = []
     if odd := int(facts.found.get("not_finite") or 0):
-        found.append(_finding("not_finite", f"{_count(odd, 'value')} NaN or infinite; the figures leave them out"))
+        found.append(
+            _finding("not_finite", f"{_count(odd, 'value')} NaN or infinite; the figures leave them out")
+        )
     found.extend(_about_shape(facts))
     return found
 
@@ -83,11 +91,17 @@ def _about_shape(facts: Facts) -> list[dict[str, str]]:
     reach = 3 * (upper - lower)
     found = []
     if reach > 0 and (span[0] < lower - reach or span[1] > upper + reach):
-        found.append(_finding("outliers", f"Values reach far outside {lower:g} to {upper:g}, where the middle half lies"))
+        found.append(
+            _finding(
+                "outliers", f"Values reach far outside {lower:g} to {upper:g}, where the middle half lies"
+            )
+        )
     mean, spread = as_number(facts.found.get("mean")), as_number(facts.found.get("stddev"))
     if mean is not None and spread and abs(3 * (mean - middle) / spread) > 1:
         side = "high" if mean > middle else "low"
-        found.append(_finding("skewed", f"The mean is {mean:.4g} and the median {middle:g}: a few {side} values"))
+        found.append(
+            _finding("skewed", f"The mean is {mean:.4g} and the median {middle:g}: a few {side} values")
+        )
     return found
 
 

@@ -1,4 +1,4 @@
-"""The functions that expressions may use, by name. Each builds an Ibis expression; nothing else can be called."""
+"""The functions that expressions may use. Each builds an Ibis expression; nothing else can be called."""
 
 from __future__ import annotations
 
@@ -8,42 +8,12 @@ from typing import Any
 
 import ibis
 import ibis.expr.datatypes as dt
+from ibis.expr.operations import Literal
 
 from data_processor.errors import InvalidExpression
+from data_processor.operations import builtins
 
 Build = Callable[..., Any]
-
-
-@ibis.udf.scalar.builtin(name="regexp_matches")
-def regexp_matches(text: str, pattern: str) -> bool: ...  # type: ignore[empty-body]
-
-
-@ibis.udf.scalar.builtin(name="regexp_full_match")
-def regexp_full_match(text: str, pattern: str) -> bool: ...  # type: ignore[empty-body]
-
-
-@ibis.udf.scalar.builtin(name="json_extract_string")
-def json_text(value: dt.json, path: str) -> str: ...  # type: ignore[valid-type,empty-body]
-
-
-@ibis.udf.scalar.builtin(name="split_part")
-def _split_part(text: str, separator: str, index: int) -> str: ...  # type: ignore[empty-body]
-
-
-@ibis.udf.scalar.builtin(name="try_strptime")
-def try_strptime(text: str, format: str) -> dt.timestamp: ...  # type: ignore[valid-type,empty-body]  # noqa: A002
-
-
-@ibis.udf.scalar.builtin(name="strptime")
-def strptime(text: str, format: str) -> dt.timestamp: ...  # type: ignore[valid-type,empty-body]  # noqa: A002
-
-
-@ibis.udf.scalar.builtin(name="trim")
-def _trim(text: str, characters: str) -> str: ...  # type: ignore[empty-body]
-
-
-@ibis.udf.scalar.builtin(name="last_day")
-def _last_day(day: dt.date) -> dt.date: ...  # type: ignore[valid-type,empty-body]
 
 
 @dataclass(frozen=True)
@@ -70,8 +40,8 @@ class Function:
 
 def constant(value: Any, what: str) -> Any:
     """The Python value of a literal; some arguments must be written out."""
-    operation = value.op() if isinstance(value, ibis.Expr) else None
-    if not hasattr(operation, "value"):
+    operation: Any = value.op()
+    if not isinstance(operation, Literal):
         raise InvalidExpression(f"{what} must be written out, not computed")
     return operation.value
 
@@ -129,23 +99,27 @@ _PARTS: dict[str, Build] = {
 _TEXT = {
     "upper": Function(lambda text: text.upper()),
     "lower": Function(lambda text: text.lower()),
-    "trim": Function(lambda text, characters=" ": _trim(text, characters), 1, 2),
+    "trim": Function(lambda text, characters=" ": builtins.trim(text, characters), 1, 2),
     "length": Function(lambda value: value.length()),
     "substring": Function(_substring, 2, 3),
     "left": Function(lambda text, count: text.left(count), 2, 2),
     "right": Function(lambda text, count: text.right(count), 2, 2),
     "replace": Function(lambda text, old, new: text.replace(old, new), 3, 3),
-    "concat": Function(lambda *parts: ibis.literal("").concat(*(part.cast(dt.string).fill_null("") for part in parts)), 1, None),
+    "concat": Function(
+        lambda *parts: ibis.literal("").concat(*(part.cast(dt.string).fill_null("") for part in parts)),
+        1,
+        None,
+    ),
     "contains": Function(lambda value, part: value.contains(part), 2, 2),
     "starts_with": Function(lambda text, part: text.startswith(part), 2, 2),
     "ends_with": Function(lambda text, part: text.endswith(part), 2, 2),
     "position": Function(lambda text, part: text.find(part) + 1, 2, 2),
-    "split_part": Function(lambda text, separator, index: _split_part(text, separator, index), 3, 3),
+    "split_part": Function(builtins.split_part, 3, 3),
     "lpad": Function(lambda text, width, fill: text.lpad(width, fill), 3, 3),
     "rpad": Function(lambda text, width, fill: text.rpad(width, fill), 3, 3),
     "reverse": Function(lambda text: text.reverse()),
-    "regexp_matches": Function(lambda text, pattern: regexp_matches(text, pattern), 2, 2),
-    "regexp_full_match": Function(lambda text, pattern: regexp_full_match(text, pattern), 2, 2),
+    "regexp_matches": Function(builtins.regexp_matches, 2, 2),
+    "regexp_full_match": Function(builtins.regexp_full_match, 2, 2),
     "regexp_extract": Function(lambda text, pattern, group=0: text.re_extract(pattern, group), 2, 3),
     "regexp_replace": Function(lambda text, pattern, new: text.re_replace(pattern, new), 3, 3),
 }
@@ -164,13 +138,13 @@ _NUMBERS = {
     "log2": Function(lambda number: number.log2()),
     "power": Function(lambda number, exponent: number**exponent, 2, 2),
     "mod": Function(lambda number, divisor: number % divisor, 2, 2),
-    "greatest": Function(lambda *values: ibis.greatest(*values), 2, None),
-    "least": Function(lambda *values: ibis.least(*values), 2, None),
+    "greatest": Function(ibis.greatest, 2, None),
+    "least": Function(ibis.least, 2, None),
 }
 
 _CHOICES = {
-    "if": Function(lambda test, then, otherwise: ibis.ifelse(test, then, otherwise), 3, 3),
-    "ifnull": Function(lambda value, otherwise: ibis.coalesce(value, otherwise), 2, 2),
+    "if": Function(ibis.ifelse, 3, 3),
+    "ifnull": Function(ibis.coalesce, 2, 2),
     "nullif": Function(lambda value, other: value.nullif(other), 2, 2),
 }
 
@@ -183,10 +157,10 @@ _MOMENTS = {
     "date_trunc": Function(lambda unit, moment: moment.truncate(_unit(unit)), 2, 2),
     "date_diff": Function(lambda unit, start, end: end.delta(start, unit=_unit(unit)), 3, 3),
     "strftime": Function(lambda moment, form: moment.strftime(constant(form, "The format")), 2, 2),
-    "strptime": Function(lambda text, form: strptime(text, form), 2, 2),
-    "try_strptime": Function(lambda text, form: try_strptime(text, form), 2, 2),
-    "make_date": Function(lambda year, month, day: ibis.date(year, month, day), 3, 3),
-    "last_day": Function(lambda moment: _last_day(moment.cast(dt.date))),
+    "strptime": Function(builtins.strptime, 2, 2),
+    "try_strptime": Function(builtins.try_strptime, 2, 2),
+    "make_date": Function(ibis.date, 3, 3),
+    "last_day": Function(lambda moment: builtins.last_day(moment.cast(dt.date))),
     "today": Function(ibis.today, 0, 0),
     "now": Function(ibis.now, 0, 0),
     "to_years": Function(_as_interval("Y")),
@@ -209,7 +183,10 @@ _FIGURES = {
     "stddev": Function(lambda value, where=None: value.std(where=where), aggregates=True),
     "variance": Function(lambda value, where=None: value.var(where=where), aggregates=True),
     "quantile": Function(
-        lambda value, share, where=None: value.quantile(constant(share, "The quantile"), where=where), 2, 2, aggregates=True
+        lambda value, share, where=None: value.quantile(constant(share, "The quantile"), where=where),
+        2,
+        2,
+        aggregates=True,
     ),
     "first": Function(lambda value, where=None: value.first(where=where), aggregates=True),
     "last": Function(lambda value, where=None: value.last(where=where), aggregates=True),
@@ -217,7 +194,9 @@ _FIGURES = {
     "bool_and": Function(lambda value, where=None: value.all(where=where), aggregates=True),
     "bool_or": Function(lambda value, where=None: value.any(where=where), aggregates=True),
     "count_if": Function(lambda test, where=None: test.sum(where=where), aggregates=True),
-    "approx_count_distinct": Function(lambda value, where=None: value.approx_nunique(where=where), aggregates=True),
+    "approx_count_distinct": Function(
+        lambda value, where=None: value.approx_nunique(where=where), aggregates=True
+    ),
     "list": Function(lambda value, where=None: value.collect(where=where), aggregates=True),
     "string_agg": Function(
         lambda text, separator, where=None: text.group_concat(separator, where=where), 2, 2, aggregates=True
@@ -227,14 +206,39 @@ _FIGURES = {
 FUNCTIONS: dict[str, Function] = {**_TEXT, **_NUMBERS, **_CHOICES, **_MOMENTS, **_FIGURES}
 
 ALIASES = {
-    "len": "length", "char_length": "length", "strlen": "length", "substr": "substring", "strpos": "position",
-    "instr": "position", "prefix": "starts_with", "suffix": "ends_with", "ucase": "upper", "lcase": "lower",
-    "ceiling": "ceil", "pow": "power", "log": "log10", "mean": "avg", "stddev_samp": "stddev", "var_samp": "variance",
-    "quantile_cont": "quantile", "every": "bool_and", "array_agg": "list", "group_concat": "string_agg",
-    "listagg": "string_agg", "datepart": "date_part", "datetrunc": "date_trunc", "datediff": "date_diff",
-    "arbitrary": "any_value", "string_split_part": "split_part", "array_length": "length", "list_contains": "contains",
-    "array_contains": "contains", "weekofyear": "week", "dayofmonth": "day", "countif": "count_if",
-}  # fmt: skip
+    "len": "length",
+    "char_length": "length",
+    "strlen": "length",
+    "substr": "substring",
+    "strpos": "position",
+    "instr": "position",
+    "prefix": "starts_with",
+    "suffix": "ends_with",
+    "ucase": "upper",
+    "lcase": "lower",
+    "ceiling": "ceil",
+    "pow": "power",
+    "log": "log10",
+    "mean": "avg",
+    "stddev_samp": "stddev",
+    "var_samp": "variance",
+    "quantile_cont": "quantile",
+    "every": "bool_and",
+    "array_agg": "list",
+    "group_concat": "string_agg",
+    "listagg": "string_agg",
+    "datepart": "date_part",
+    "datetrunc": "date_trunc",
+    "datediff": "date_diff",
+    "arbitrary": "any_value",
+    "string_split_part": "split_part",
+    "array_length": "length",
+    "list_contains": "contains",
+    "array_contains": "contains",
+    "weekofyear": "week",
+    "dayofmonth": "day",
+    "countif": "count_if",
+}
 
 
 def function_named(name: str) -> Function:

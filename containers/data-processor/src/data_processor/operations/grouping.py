@@ -8,7 +8,8 @@ from typing import Any
 import ibis
 import ibis.expr.datatypes as dt
 
-from ai_semble.schemas.data import Aggregate, AggregateRows, Deduplicate, Pivot
+from ai_semble.schemas.data import AggregateRows, Deduplicate, Pivot
+from ai_semble.schemas.data_parts import Aggregate
 from data_processor.engine.rows import dumps
 from data_processor.engine.session import Session
 from data_processor.errors import TypeMismatch
@@ -22,10 +23,22 @@ from data_processor.operations.values import comparable, literal_for, words
 _MAX_PIVOT_COLUMNS = 1000
 _OF_NUMBERS = ("sum", "mean", "median", "quantile", "stddev", "variance")
 _METHODS = {
-    "count_distinct": "nunique", "sum": "sum", "mean": "mean", "min": "min", "max": "max", "median": "median",
-    "stddev": "std", "variance": "var", "first": "first", "last": "last", "mode": "mode", "any": "any", "all": "all",
-    "list": "collect", "count": "count",
-}  # fmt: skip
+    "count_distinct": "nunique",
+    "sum": "sum",
+    "mean": "mean",
+    "min": "min",
+    "max": "max",
+    "median": "median",
+    "stddev": "std",
+    "variance": "var",
+    "first": "first",
+    "last": "last",
+    "mode": "mode",
+    "any": "any",
+    "all": "all",
+    "list": "collect",
+    "count": "count",
+}
 
 
 def aggregate_rows(operation: AggregateRows, frame: Frame, session: Session) -> Frame:
@@ -88,11 +101,20 @@ def pivot_table(operation: Pivot, frame: Frame, session: Session) -> Frame:
 def _distinct(by: Any, table: ibis.Table, session: Session) -> list[Any]:
     kind = by.type()
     if kind.is_nested() or kind.is_floating():
-        raise TypeMismatch(f"The values of a column that is {words(kind)} cannot become columns; give `names`")
-    shown = by.cast(dt.string) if kind.is_temporal() or kind.is_json() or kind.is_decimal() or kind.is_uuid() else by
+        raise TypeMismatch(
+            f"The values of a column that is {words(kind)} cannot become columns; give `names`"
+        )
+    shown = (
+        by.cast(dt.string)
+        if kind.is_temporal() or kind.is_json() or kind.is_decimal() or kind.is_uuid()
+        else by
+    )
     found = session.fetch(table.select(name=shown).distinct().order_by("name").limit(_MAX_PIVOT_COLUMNS + 1))
     if len(found) > _MAX_PIVOT_COLUMNS:
-        raise invalid("column", f"`{by.get_name()}` has more than {_MAX_PIVOT_COLUMNS} values; give those wanted as `names`")
+        raise invalid(
+            "column",
+            f"`{by.get_name()}` has more than {_MAX_PIVOT_COLUMNS} values; give those wanted as `names`",
+        )
     if not found:
         raise invalid("column", "There are no rows, so no values to make columns of; give `names`")
     return [name for (name,) in found]

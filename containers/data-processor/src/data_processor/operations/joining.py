@@ -6,7 +6,8 @@ from typing import Any
 
 import ibis
 
-from ai_semble.schemas.data import Join, JoinKey
+from ai_semble.schemas.data import Join
+from ai_semble.schemas.data_parts import JoinKey
 from data_processor.errors import TypeMismatch
 from data_processor.operations.columns import check_names, column
 from data_processor.operations.frame import Frame
@@ -17,7 +18,7 @@ _HOW = {"inner": "inner", "left": "left", "right": "right", "full": "outer", "se
 
 
 def join_tables(operation: Join, frame: Frame, right: ibis.Table) -> Frame:
-    """All columns of the left table, then those of the right without its keys; a key of the left is never lost."""
+    """All columns of the left table, then those of the right but its keys; no key of the left is lost."""
     left = frame.table
     keys = [JoinKey(left=key, right=key) if isinstance(key, str) else key for key in operation.on]
     if (operation.how == "cross") == bool(keys):
@@ -38,7 +39,12 @@ def join_tables(operation: Join, frame: Frame, right: ibis.Table) -> Frame:
 
 
 def _columns(
-    operation: Join, left: ibis.Table, right: ibis.Table, inner: dict[str, str], keys: list[JoinKey], joined: ibis.Table
+    operation: Join,
+    left: ibis.Table,
+    right: ibis.Table,
+    inner: dict[str, str],
+    keys: list[JoinKey],
+    joined: ibis.Table,
 ) -> ibis.Table:
     pairs = {key.left: inner[key.right] for key in keys}
     both = operation.how in ("right", "full")  # the left side of a row may be missing
@@ -56,8 +62,9 @@ def _columns(
 
 def _check_comparable(left: Any, right: Any, key: JoinKey) -> None:
     kinds = left.type(), right.type()
-    same = kinds[0].is_numeric() and kinds[1].is_numeric() or type(kinds[0]) is type(kinds[1])
+    same = (kinds[0].is_numeric() and kinds[1].is_numeric()) or type(kinds[0]) is type(kinds[1])
     if not same:
         raise TypeMismatch(
-            f"`{key.left}` on the left is {words(kinds[0])}, and `{key.right}` on the right is {words(kinds[1])}"
+            f"`{key.left}` on the left is {words(kinds[0])}, "
+            f"and `{key.right}` on the right is {words(kinds[1])}"
         )

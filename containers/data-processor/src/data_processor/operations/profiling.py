@@ -1,7 +1,7 @@
 """`analyze`: what is in each column, in two passes over the table, whatever the number of columns.
 
-The first pass finds counts, ranges, quantiles and candidates for the most frequent values; the second counts those
-candidates and fills the histograms. Up to EXACT_ROWS rows distinct values are counted; above, they are estimated.
+The first pass finds counts, ranges, quantiles and candidates for the most frequent values; the second counts
+those candidates and fills the histograms. Up to EXACT_ROWS rows, distinct values are counted.
 """
 
 from __future__ import annotations
@@ -26,13 +26,17 @@ MAX_COLUMNS = 500
 _COLUMNS_AT_ONCE = 50
 
 
-def profile(operation: Analyze, table: ibis.Table, session: Session, types: Mapping[str, str]) -> dict[str, Any]:
+def profile(
+    operation: Analyze, table: ibis.Table, session: Session, types: Mapping[str, str]
+) -> dict[str, Any]:
     """A Profile. `types` are DuckDB's names for the types of the columns."""
     names = operation.columns or list(table.columns)
     for name in names:
         column(table, name)
     if len(names) > MAX_COLUMNS:
-        raise InvalidRequest(f"The table has {len(names)} columns; choose {MAX_COLUMNS} at most with `columns`")
+        raise InvalidRequest(
+            f"The table has {len(names)} columns; choose {MAX_COLUMNS} at most with `columns`"
+        )
     rows = session.count(table)
     exact = rows <= EXACT_ROWS
     columns = [
@@ -75,7 +79,8 @@ def _facts(
         facts = {name: facts[name].with_more(_part(found, number)) for number, name in enumerate(names)}
     if exact and operation.top:
         facts = {
-            name: facts[name].with_more({"top": _most_frequent(table[name], operation.top, session)}) for name in names
+            name: facts[name].with_more({"top": _most_frequent(table[name], operation.top, session)})
+            for name in names
         }
     return facts
 
@@ -89,7 +94,10 @@ def _most_frequent(value: Any, most: int, session: Session) -> list[tuple[Any, i
     table = value.as_table().rename({"value": value.get_name()})
     table = table.filter(table["value"].notnull())
     counted = table.group_by("value").aggregate(n=table.count())
-    return [(item, number) for item, number in session.fetch(counted.order_by([ibis.desc("n"), "value"]).limit(most))]
+    return [
+        (item, number)
+        for item, number in session.fetch(counted.order_by([ibis.desc("n"), "value"]).limit(most))
+    ]
 
 
 def _column_profile(name: str, kind: str, facts: Facts, operation: Analyze, *, exact: bool) -> dict[str, Any]:

@@ -8,21 +8,18 @@ import ibis
 import ibis.expr.datatypes as dt
 
 from ai_semble.errors import FieldProblem, InvalidRequest
-from ai_semble.schemas.data import Conversion, Convert, Derive, Fill, FillNulls, Filter, Sample, Select, Sort
+from ai_semble.schemas.data import Convert, Derive, FillNulls, Filter, Sample, Select, Sort
+from ai_semble.schemas.data_parts import Conversion, Fill
 from data_processor.engine.session import Session
 from data_processor.errors import TypeMismatch
+from data_processor.operations.builtins import hash_of_numbers, strptime, try_strptime
 from data_processor.operations.columns import check_names, column, free_name, reverse, sort_keys, type_named
 from data_processor.operations.conditions import condition
 from data_processor.operations.expressions import compile_value
 from data_processor.operations.frame import Frame
-from data_processor.operations.functions import strptime, try_strptime
 from data_processor.operations.values import literal_for, words
 
 _SCALE = 2**32
-
-
-@ibis.udf.scalar.builtin(name="hash")
-def _hash(number: int, seed: int) -> dt.uint64: ...  # type: ignore[valid-type,empty-body]
 
 
 def filter_rows(operation: Filter, frame: Frame, session: Session) -> Frame:
@@ -40,7 +37,9 @@ def select_columns(operation: Select, frame: Frame) -> Frame:
         if not kept:
             raise invalid("drop", "No column would be left")
         return frame.with_table(table.select(kept))
-    pairs = [(item, item) if isinstance(item, str) else (item.as_, item.column) for item in operation.columns or ()]
+    pairs = [
+        (item, item) if isinstance(item, str) else (item.as_, item.column) for item in operation.columns or ()
+    ]
     check_names(name for name, _ in pairs)
     return frame.with_table(table.select(**{name: column(table, source) for name, source in pairs}))
 
@@ -57,11 +56,15 @@ def sort_rows(operation: Sort, frame: Frame) -> Frame:
 
 
 def sample_rows(operation: Sample, frame: Frame) -> Frame:
-    """By a hash of the row number, so that the same rows come with the same seed, on any number of threads."""
+    """By a hash of the row number, so that the same seed gives the same rows, on any number of threads."""
     if (operation.rows is None) == (operation.fraction is None):
         raise invalid("rows", "Give either `rows` or `fraction`")
-    table, number, ticket = numbered(frame.table), free_name(frame.table, "__row"), free_name(frame.table, "__ticket")
-    table = table.mutate(**{ticket: _hash(table[number], operation.seed)})
+    table, number, ticket = (
+        numbered(frame.table),
+        free_name(frame.table, "__row"),
+        free_name(frame.table, "__ticket"),
+    )
+    table = table.mutate(**{ticket: hash_of_numbers(table[number], operation.seed)})
     if operation.rows is not None:
         # Rows are drawn by their tickets, then put back in order.
         drawn = table.order_by([table[ticket], table[number]]).limit(operation.rows)
@@ -79,7 +82,9 @@ def convert_types(operation: Convert, frame: Frame) -> Frame:
     made = {}
     for name, wanted in operation.types.items():
         conversion = Conversion(type=wanted) if isinstance(wanted, str) else wanted
-        made[name] = _converted(column(frame.table, name), name, conversion, lenient=operation.on_error == "null")
+        made[name] = _converted(
+            column(frame.table, name), name, conversion, lenient=operation.on_error == "null"
+        )
     return frame.with_table(frame.table.mutate(**made)) if made else frame
 
 
@@ -96,7 +101,9 @@ def _converted(value: Any, name: str, wanted: Conversion, *, lenient: bool) -> i
 
 
 def fill_nulls(operation: FillNulls, frame: Frame, session: Session) -> Frame:
-    fills = {name: fill if isinstance(fill, Fill) else Fill(value=fill) for name, fill in operation.columns.items()}
+    fills = {
+        name: fill if isinstance(fill, Fill) else Fill(value=fill) for name, fill in operation.columns.items()
+    }
     for name, fill in fills.items():
         column(frame.table, name)
         if (fill.value is None) == (fill.method is None):
@@ -107,14 +114,23 @@ def fill_nulls(operation: FillNulls, frame: Frame, session: Session) -> Frame:
 
 
 def _fill_with_values(fills: dict[str, Fill], frame: Frame, session: Session) -> Frame:
-    table = frame.table
-    known = {name: literal_for(fill.value, table[name].type(), name) for name, fill in fills.items() if fill.method is None}
-    figures = {name: _figure(table[name], name, fill.method) for name, fill in fills.items() if fill.method}
-    figures = {name: figure for name, figure in figures.items() if figure is not None}
+    table: Any = frame.table
+    known = {
+        name: literal_for(fill.value, table[name].type(), name)
+        for name, fill in fills.items()
+        if fill.method is None
+    }
+    figures = {
+        name: figure
+        for name, fill in fills.items()
+        if (figure := _figure(table[name], name, fill.method)) is not None
+    }
     if figures:
         kinds = {name: figure.type() for name, figure in figures.items()}
         found = session.row(table.aggregate(**figures))
-        known |= {name: ibis.literal(found[name], type=kinds[name]) for name in figures if found[name] is not None}
+        known |= {
+            name: ibis.literal(found[name], type=kinds[name]) for name in figures if found[name] is not None
+        }
     filled = {name: _filled(table[name], value) for name, value in known.items()}
     return frame.with_table(table.mutate(**filled)) if filled else frame
 

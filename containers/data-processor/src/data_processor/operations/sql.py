@@ -1,9 +1,9 @@
 """`sql`: a user's query over datasets.
 
-The query is parsed by DuckDB, its tree is checked against lists of what is allowed, the tables in it are replaced
-by our views of the datasets named, and what runs is the text made from that tree: never the user's own text. So a
-query can name nothing that was not put into the tree by us. Behind this stand the settings of the connection
-(no files but the job's), and behind them the sandbox of the process.
+The query is parsed by DuckDB, its tree is checked against lists of what is allowed, the tables in it are
+replaced by our views of the datasets named, and what runs is the text made from that tree: never the user's
+own text. So a query can name nothing that was not put into the tree by us. Behind this stand the settings
+of the connection (no files but the job's), and behind them the sandbox of the process.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from data_processor.operations.frame import Frame
 
 INPUT = "input"
 TABLE_FUNCTIONS = frozenset({"range", "generate_series", "unnest", "json_each", "json_tree"})
-_EXPRESSIONS = frozenset({
-    "BETWEEN", "CASE", "CAST", "COLLATE", "COLUMN_REF", "COMPARISON", "CONJUNCTION", "CONSTANT", "FUNCTION", "LAMBDA",
-    "OPERATOR", "POSITIONAL_REFERENCE", "STAR", "SUBQUERY", "TYPE", "WINDOW",
-})  # fmt: skip
-_PARTS = frozenset({
-    "SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE", "BASE_TABLE", "SUBQUERY", "JOIN", "EMPTY",
-    "EXPRESSION_LIST", "TABLE_FUNCTION", "PIVOT", "LIMIT_MODIFIER", "LIMIT_PERCENT_MODIFIER", "ORDER_MODIFIER",
-    "DISTINCT_MODIFIER", "ORDER_DEFAULT", "ASCENDING", "DESCENDING",
-})  # fmt: skip
+_EXPRESSIONS = frozenset(
+    "BETWEEN CASE CAST COLLATE COLUMN_REF COMPARISON CONJUNCTION CONSTANT FUNCTION LAMBDA OPERATOR "  # noqa: SIM905
+    "POSITIONAL_REFERENCE STAR SUBQUERY TYPE WINDOW".split()
+)
+_PARTS = frozenset(
+    "SELECT_NODE SET_OPERATION_NODE RECURSIVE_CTE_NODE CTE_NODE BASE_TABLE SUBQUERY JOIN EMPTY "  # noqa: SIM905
+    "EXPRESSION_LIST TABLE_FUNCTION PIVOT LIMIT_MODIFIER LIMIT_PERCENT_MODIFIER ORDER_MODIFIER "
+    "DISTINCT_MODIFIER ORDER_DEFAULT ASCENDING DESCENDING".split()
+)
 _HEAVY_PARTS = frozenset({"SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "JOIN", "PIVOT", "DISTINCT_MODIFIER"})
 
 
 @dataclass(frozen=True)
 class _Query:
-    """A checked tree, the tables in it that are not its own CTEs, and whether it works on one row at a time."""
+    """A checked tree, the tables in it that are not its own CTEs, and whether it works row by row."""
 
     tree: Node
     tables: tuple[Node, ...]
@@ -96,7 +96,9 @@ def _check_function(node: Node) -> None:
 def _check_table_function(node: Node) -> None:
     if node.get("class") != "FUNCTION" or node["function_name"].lower() not in TABLE_FUNCTIONS:
         name = node.get("function_name", "this")
-        raise SqlNotAllowed(f"The table function `{name}` is not allowed; a query reads datasets by their names")
+        raise SqlNotAllowed(
+            f"The table function `{name}` is not allowed; a query reads datasets by their names"
+        )
 
 
 def _check_table(node: Node) -> None:

@@ -32,7 +32,7 @@ def comparable(column: ibis.Column) -> ibis.Column:
     return column.cast(dt.string) if kind.is_json() or kind.is_uuid() else column
 
 
-def _convert(value: Any, kind: dt.DataType) -> ibis.Value | None:
+def _convert(value: Any, kind: dt.DataType) -> ibis.Value | None:  # noqa: PLR0911 - one a type
     if value is None:
         return None
     if kind.is_json():

@@ -1,6 +1,6 @@
 """The life of a worker: take one job, lock the door, do it, answer, end.
 
-The database is opened before the door is locked and gets its threads after, so that every thread is behind it.
+The database is opened before the door is locked and gets its threads after, so that all are behind it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import socket
 import traceback
 from collections.abc import Callable, Mapping
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,8 @@ from data_processor.workers.processing import OUTPUT, process
 
 
 def warm_up() -> None:
-    """Do once, in the nursery, what every worker would otherwise do: imports, tables, DuckDB's first start."""
-    import pytz  # noqa: F401, PLC0415 - DuckDB's bindings import it for time zones
-
+    """Do once, in the nursery, what every worker would do: imports, tables, DuckDB's first start."""
+    import_module("pytz")  # DuckDB's bindings do, for time zones
     adapter()
     allowed_functions()
     table = ibis.table({"a": "int64", "b": "string"}, name="t")
@@ -49,7 +49,7 @@ def adapter() -> TypeAdapter[Any]:
 
 
 def run(connection: socket.socket) -> None:
-    """Do the job that comes over this connection. Whatever happens, something is answered, if the service still listens."""
+    """Do the job that comes over this connection, and answer it whatever happens."""
     header, body = messages.receive(connection)
     job = Job.of(header, body)
     try:
@@ -58,10 +58,14 @@ def run(connection: socket.socket) -> None:
         lock(database, Path(job.folder), job.limits)
         worker = Worker(connection, job, database)
         answer = worker.work()
-        messages.send(connection, {"is": "answer", "facts": {**answer.facts, "inspected": worker.inspected}}, answer.body)
+        messages.send(
+            connection,
+            {"is": "answer", "facts": {**answer.facts, "inspected": worker.inspected}},
+            answer.body,
+        )
     except messages.Disconnected:
         return
-    except Exception as error:  # the top of the process: everything becomes an answer
+    except Exception as error:  # noqa: BLE001 - the top of the process: everything becomes an answer
         messages.send(connection, _failure(error, job))
 
 
@@ -120,7 +124,7 @@ class Worker:
         return Answer({"rows": rows})
 
     def _open(self, name: str) -> Opened:
-        """A dataset, which the service links into the job's folder. One seen for the first time is inspected here."""
+        """A dataset, which the service links into the job's folder. A new one is inspected here."""
         lent = self._ask({"dataset": name})
         path = self._folder / lent["file"]
         if lent["reading"] is None:

@@ -3,7 +3,7 @@
 `python -m data_processor.workers.nursery FD` serves one service over the socket FD, a message each:
   in   {"fork": id} with the worker's end of a socket    {"kill": id}
   out  {"ready": true}    {"ended": id, "signal": n or 0}
-It ends when the service does. It has one thread and no secrets: the service starts it with a bare environment.
+It ends when the service does. It has one thread and no secrets: its environment is bare.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from typing import NoReturn
 
 import orjson
@@ -25,7 +26,8 @@ MAX_MESSAGE = 256
 
 def main() -> NoReturn:
     control = socket.socket(fileno=int(sys.argv[1]))
-    from data_processor.workers import child  # noqa: PLC0415 - slow: here, not at import, so that tests can import us
+    # Here and not at import, since the service reads this module too and is to stay small.
+    child = import_module("data_processor.workers.child")
 
     child.warm_up()
     gc.collect()

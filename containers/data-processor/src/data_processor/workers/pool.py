@@ -1,4 +1,4 @@
-"""The service's side of the workers: one fresh process per job, killed when it is late or not wanted any more."""
+"""The service's side of the workers: one fresh process per job, killed when it is late or not wanted."""
 
 from __future__ import annotations
 

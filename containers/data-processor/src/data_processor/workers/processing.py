@@ -29,6 +29,7 @@ OUTPUT = "output"
 @dataclass
 class _Clock:
     started: float
+    queued_ms: float
     read_ms: float = 0.0
 
     def since(self) -> float:
@@ -39,7 +40,7 @@ def process(
     body: bytes, parameters: Mapping[str, Any], session: Session, folder: Path, adapter: TypeAdapter[Any]
 ) -> Answer:
     """The answer of one request. Raises what its operation raises, InvalidRequest, MalformedBody."""
-    clock = _Clock(time.perf_counter())
+    clock = _Clock(time.perf_counter(), parameters.get("queued_ms", 0.0))
     request = validated(body, adapter)
     table = _input(request, parameters.get("upload"), session, folder)
     clock.read_ms = clock.since()
@@ -69,25 +70,33 @@ def validated(body: bytes, adapter: TypeAdapter[Any]) -> Any:
 
 
 def _path(location: tuple[int | str, ...], given: Any) -> str:
-    """A path as the user wrote it: pydantic's also names the members of unions, which are not in the request."""
+    """A path as the user wrote it: pydantic's also names members of unions, which are not in the request."""
     parts: list[str] = []
     here = given
     for number, part in enumerate(location):
-        if isinstance(here, dict) and part in here:
-            parts.append(str(part))
+        missing = number == len(location) - 1 and isinstance(here, dict) and str(part).isidentifier()
+        if _has(here, part):
             here = here[part]
-        elif isinstance(here, list) and isinstance(part, int) and part < len(here):
-            parts.append(str(part))
-            here = here[part]
-        elif number == len(location) - 1 and isinstance(here, dict) and not str(part).startswith(("constrained", "str")):
-            parts.append(str(part))
+        elif not missing or part == "str":
+            continue
+        parts.append(str(part))
     return ".".join(parts) or "body"
 
 
-def _input(request: Any, upload: Mapping[str, Any] | None, session: Session, folder: Path) -> ibis.Table | None:
+def _has(here: Any, part: int | str) -> bool:
+    if isinstance(here, list):
+        return isinstance(part, int) and part < len(here)
+    return isinstance(here, dict) and part in here
+
+
+def _input(
+    request: Any, upload: Mapping[str, Any] | None, session: Session, folder: Path
+) -> ibis.Table | None:
     if upload is not None:
         if request.data is not None:
-            raise InvalidRequest("Give either `data` or a file", fields=[FieldProblem("data", "There is a file too")])
+            raise InvalidRequest(
+                "Give either `data` or a file", fields=[FieldProblem("data", "There is a file too")]
+            )
         path = folder / upload["file"]
         reading, readable = inspect(session.connection, path, upload["format"], upload["compression"])
         return session.file(readable, reading)
@@ -105,7 +114,8 @@ def _begins_with_sql(request: Any) -> bool:
 def _answer_of_findings(request: Any, found: dict[str, Any], session: Session, clock: _Clock) -> Answer:
     if request.output is not None:
         raise InvalidRequest(
-            f"`{request.operation}` makes no table to write", fields=[FieldProblem("output", "There is no table")]
+            f"`{request.operation}` makes no table to write",
+            fields=[FieldProblem("output", "There is no table")],
         )
     rows = {"total": session.rows_read, "returned": 0, "truncated": False}
     return _answer(request, found, rows, session, clock)
@@ -120,16 +130,28 @@ def _answer_of_output(request: Any, frame: Frame, session: Session, folder: Path
     session.note_spill()
     columns = [{"name": name, "type": kind} for name, kind in session.types(frame.table).items()]
     facts = {
-        "output": {"dataset": output.dataset, "format": output.format, "compression": compression, "replace": output.replace}
+        "output": {
+            "dataset": output.dataset,
+            "format": output.format,
+            "compression": compression,
+            "replace": output.replace,
+        }
     }
     counted = {"total": rows, "returned": 0, "truncated": False}
     answer = _answer(request, {"columns": columns}, counted, session, clock)
     return Answer({**answer.facts, **facts}, answer.body)
 
 
-def _answer(request: Any, result: Mapping[str, Any], rows: Mapping[str, Any], session: Session, clock: _Clock) -> Answer:
+def _answer(
+    request: Any, result: Mapping[str, Any], rows: Mapping[str, Any], session: Session, clock: _Clock
+) -> Answer:
     total_ms = clock.since()
-    timings = {"read_ms": round(clock.read_ms, 2), "compute_ms": round(total_ms - clock.read_ms, 2)}
+    timings = {
+        "queued_ms": clock.queued_ms,
+        "read_ms": round(clock.read_ms, 2),
+        "compute_ms": round(total_ms - clock.read_ms, 2),
+        "total_ms": round(clock.queued_ms + total_ms, 2),
+    }
     body = dumps({"operation": request.operation, "result": result, "rows": rows, "timings": timings})
     facts = {
         "operation": request.operation,

@@ -41,8 +41,8 @@ class _PathBeneath(ctypes.Structure):
 
 def enter(folder: Path, limits: Limits) -> None:
     """Give up everything that a job in this folder does not need. Cannot be undone."""
-    if len(os.listdir("/proc/self/task")) != 1:
-        raise RuntimeError("Landlock holds for the calling thread and its children only, and there are others")
+    if len(list(Path("/proc/self/task").iterdir())) != 1:
+        raise RuntimeError("Landlock holds for the calling thread and its children, and there are others")
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
     libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
