@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from fastapi.testclient import TestClient
 
@@ -62,7 +61,7 @@ def process(api: TestClient) -> Any:
     return post
 
 
-def problem(answer: httpx.Response) -> dict[str, Any]:
+def problem(answer: Any) -> dict[str, Any]:
     assert answer.headers["content-type"] == "application/problem+json"
     content: dict[str, Any] = answer.json()
     assert content["hint"]
