@@ -31,7 +31,7 @@ def test_a_known_host_is_served_on_any_port(api: httpx.Client, host: str) -> Non
         "[::1].evil.example",
         "[::ffff:127.0.0.1]",
         "127.0.0.2",
-        "0.0.0.0",
+        "0.0.0.0",  # noqa: S104 - nothing is bound
         "localhost, evil.example",
         "",
     ],

@@ -60,10 +60,9 @@ def refusal(address: Address, own: Iterable[Address] = ()) -> str | None:
 
     `own` are this machine's addresses: what listens there may trust the machine that it runs on.
     """
-    if address in own:
-        return "an address of this machine"
-    kind = _kind_v4(address) if isinstance(address, IPv4Address) else _kind_v6(address)
-    return f"{kind} address" if kind else None
+    if kind := _kind_v4(address) if isinstance(address, IPv4Address) else _kind_v6(address):
+        return f"{kind} address"
+    return "an address of this machine" if address in own else None
 
 
 def own_addresses() -> frozenset[Address]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -43,8 +44,10 @@ class Fetched:
 class Fetcher:
     """The one fetcher of an orchestrator."""
 
-    def __init__(self, config: FetchConfig, metrics: Metrics) -> None:
+    def __init__(self, config: FetchConfig, metrics: Metrics, tls: ssl.SSLContext | None = None) -> None:
+        """`tls` says whose certificates are trusted; by default those that the system trusts."""
         self._config = config
+        self._tls = tls
         self._exempt = frozenset(host.lower() for host in config.allowed_private_hosts)
         self._running = 0
         self._fetches = metrics.counter("ai_semble_fetches", "URLs fetched.", ["outcome"])
@@ -95,7 +98,7 @@ class Fetcher:
         try:
             async with asyncio.timeout_at(deadline):
                 addresses = await self._resolve(target)
-                return await hop.enter_async_context(open_pinned(target, addresses, headers))
+                return await hop.enter_async_context(open_pinned(target, addresses, headers, self._tls))
         except TimeoutError as error:
             raise self._timeout() from error
         except (ClientError, OSError) as error:

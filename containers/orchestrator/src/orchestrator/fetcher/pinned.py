@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from ipaddress import ip_address
@@ -18,7 +19,7 @@ from orchestrator.fetcher.urls import Target
 
 @asynccontextmanager
 async def open_pinned(
-    target: Target, addresses: Sequence[Address], headers: Mapping[str, str]
+    target: Target, addresses: Sequence[Address], headers: Mapping[str, str], tls: ssl.SSLContext | None
 ) -> AsyncIterator[ClientResponse]:
     """GET the target. `Host` and the TLS name are the URL's own; redirects are not followed."""
     connector = TCPConnector(
@@ -35,7 +36,9 @@ async def open_pinned(
             timeout=ClientTimeout(total=None),
             trust_env=False,
         ) as session,
-        session.get(target.url, headers=headers, allow_redirects=False) as response,
+        session.get(
+            target.url, headers=headers, allow_redirects=False, ssl=tls if tls is not None else True
+        ) as response,
     ):
         yield response
 

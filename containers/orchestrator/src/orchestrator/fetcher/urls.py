@@ -64,6 +64,8 @@ def _literal(host: str) -> Address | None:
 
     `2130706433`, `0177.1` and `0x7f.0.0.1` are all 127.0.0.1 to the system's resolver.
     """
+    if "%" in host:
+        raise InvalidUrl("The URL's host has a zone or an escape in it")
     if ":" in host:
         try:
             return IPv6Address(host)
