@@ -153,7 +153,7 @@ def test_a_job_that_kills_the_orchestrator_again_and_again_fails(
     with client(dying) as api:
         job = submit(api, "/nlp/poison")
     dying.wait_for_death()
-    start("before_recording", max_breaks=3).wait_for_death()
+    start("before_recording", max_breaks=2).wait_for_death()
     with client(start(max_breaks=2)) as api:
         done = ended(api, job)
     assert (done["state"], done["reason_code"]) == ("failed", "broke_too_often")
