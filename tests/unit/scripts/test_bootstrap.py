@@ -8,8 +8,9 @@ import subprocess
 import zipfile
 from pathlib import Path
 
-import bootstrap
 import pytest
+
+import bootstrap
 from bootstrap import Environment
 from index_settings import IndexSettings, SetupError
 

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from index_settings import DEFAULT_INDEX, IndexSettings, SetupError
 from package_index import PackageIndex
 from tests.support.package_index import FakeIndex, serving_packages

@@ -154,13 +154,14 @@ def first_call(config: Config) -> str:
 
 def show_health(console: Console, health: EnvironmentHealth) -> None:
     """Overall and each service."""
-    console.print(
-        Text.assemble((health.status.value, _STYLES.get(health.status.value, "cyan")), f": {health.reason}")
-    )
+    overall = Text(health.status.value, _STYLES.get(health.status.value, "cyan"))
+    console.print(Text.assemble(overall, f": {health.reason}"), soft_wrap=True)
     for name, service in health.services.items():
         well = service.state is State.READY
         state = Text(service.state.value, _STYLES.get(service.state.value, "cyan"))
-        console.print(Text.assemble(f"  {name:<15}", state, "" if well else f"  {service.reason}"))
+        console.print(
+            Text.assemble(f"  {name:<15}", state, "" if well else f"  {service.reason}"), soft_wrap=True
+        )
 
 
 class Progress:
