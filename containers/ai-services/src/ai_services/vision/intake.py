@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 from urllib.parse import unquote_to_bytes
 
 from fastapi import Request
@@ -47,10 +46,11 @@ async def read_order(request: Request) -> Order:
 
 def _from_json(body: bytes) -> Order:
     wanted = _validated(VisionRequest, body)
+    if bool(wanted.image) == bool(wanted.image_url):
+        raise _refused("image", "give the picture as exactly one of `image` and `image_url`")
     options = VisionOptions.model_validate(wanted.model_dump(include=set(VisionOptions.model_fields)))
-    if wanted.image is not None:
-        return Order(options, _base64(wanted.image, "image"))
-    return Order(options, from_data_url(wanted.image_url or ""))
+    data = _base64(wanted.image, "image") if wanted.image else from_data_url(wanted.image_url)
+    return Order(options, data)
 
 
 async def _from_form(request: Request) -> Order:
@@ -60,7 +60,7 @@ async def _from_form(request: Request) -> Order:
             image = form.get("image")
             if not isinstance(image, UploadFile):
                 raise _refused("image", "the part with the picture is missing, or is no file")
-            return Order(_form_options(fields), await image.read())
+            return Order(_form_options(fields), await image.read() or _empty("image"))
     except MultiPartException as error:
         raise MalformedBody(error.message, hint="Send a well-formed multipart/form-data body.") from error
 
@@ -78,20 +78,22 @@ def _form_options(fields: Mapping[str, str]) -> VisionOptions:
 def from_data_url(url: str) -> bytes:
     """The bytes in a `data:` URL (RFC 2397). Raises ImageUrlNotFetched for any other."""
     scheme, _, rest = url.partition(":")
+    if not rest:
+        raise _refused("image_url", "is no URL")
     if scheme.lower() != "data":
-        raise ImageUrlNotFetched(f"The picture is at a {scheme}: address" if rest else "That is no URL")
+        raise ImageUrlNotFetched(f"The picture is at a {scheme}: address")
     header, comma, payload = rest.partition(",")
     if not comma:
         raise _refused("image_url", "a data: URL has a comma before its data")
     if header.lower().endswith(";base64"):
         return _base64(payload, "image_url")
-    return unquote_to_bytes(payload)
+    return unquote_to_bytes(payload) or _empty("image_url")
 
 
 def _base64(text: str, field: str) -> bytes:
     try:
-        return base64.b64decode("".join(text.split()), validate=True)
-    except (binascii.Error, ValueError) as error:
+        return base64.b64decode("".join(text.split()), validate=True) or _empty(field)
+    except ValueError as error:
         raise _refused(field, f"not valid base64: {error}") from error
 
 
@@ -102,6 +104,10 @@ def _validated(model: type[M], given: bytes | Mapping[str, str]) -> M:
         if error.errors()[0]["type"] == "json_invalid":
             raise MalformedBody(f"The body is not valid JSON: {error.errors()[0]['ctx']['error']}") from error
         raise RequestValidationError(error.errors(include_url=False, include_input=False)) from error
+
+
+def _empty(field: str) -> NoReturn:
+    raise _refused(field, "the picture is empty, 0 bytes")
 
 
 def _refused(field: str, message: str) -> InvalidRequest:

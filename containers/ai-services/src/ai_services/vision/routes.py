@@ -11,13 +11,15 @@ from fastapi import APIRouter, Request, Response
 from ai_semble.errors import NotAcceptable
 from ai_semble.schemas.vision import VisionTask
 from ai_semble.workpool import WorkPool
-from ai_services.vision.analysis import Analyst
+from ai_services.vision.analysis import Analysis, Analyst
 from ai_services.vision.drawing.annotate import annotated
+from ai_services.vision.engines.sessions import give_back_memory
 from ai_services.vision.intake import Order, read_order
 
 JSON = "application/json"
 _FORMATS = {"image/png": ("PNG", {"compress_level": 3}), "image/jpeg": ("JPEG", {"quality": 90})}
 OFFERED = (JSON, *_FORMATS)
+_LARGE = 4_000_000
 
 router = APIRouter(tags=["vision"])
 
@@ -52,7 +54,17 @@ def _work(analyst: Analyst, order: Order, kind: str, asked: float) -> bytes:
     if kind == JSON:
         answer = analysis.answer
         timed = answer.model_copy(update={"timings": {"queue_ms": waited, **answer.timings}})
-        return timed.model_dump_json(exclude_none=True).encode()
+        body = timed.model_dump_json(exclude_none=True).encode()
+    else:
+        body = _drawn(analysis, kind)
+    large = analysis.picture.width * analysis.picture.height > _LARGE
+    del analysis
+    if large:
+        give_back_memory()
+    return body
+
+
+def _drawn(analysis: Analysis, kind: str) -> bytes:
     buffer = BytesIO()
     name, options = _FORMATS[kind]
     annotated(analysis.picture, analysis.answer).save(buffer, name, **options)

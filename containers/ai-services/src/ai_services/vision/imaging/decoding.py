@@ -110,7 +110,10 @@ def _load(image: ImageFile.ImageFile, format_: str, need: Need) -> Picture:
         image.draft("RGB", (width // factor, height // factor))  # JPEG alone can decode to fewer pixels
     image.load()
     orientation = _orientation(image)
-    rgb = _to_rgb(_shrink(image, factor * image.width // width))
+    working = _shrink(image, factor * image.width // width)
+    if working is not image:
+        image.close()  # its pixels, which may be hundreds of megabytes
+    rgb = _to_rgb(working)
     if orientation in _TURNS:
         rgb = rgb.transpose(_TURNS[orientation])
     if orientation in (5, 6, 7, 8):
@@ -155,8 +158,9 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if not image.has_transparency_data:
         return image if image.mode == "RGB" else image.convert("RGB")
     image = image.convert("RGBA")
-    white = Image.new("RGBA", image.size, "white")
-    return Image.alpha_composite(white, image).convert("RGB")
+    paper = Image.new("RGB", image.size, "white")
+    paper.paste(image, mask=image.getchannel("A"))
+    return paper
 
 
 def _unsupported(found: str, data: bytes) -> ImageFormatUnsupported:
