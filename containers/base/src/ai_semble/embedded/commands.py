@@ -31,8 +31,12 @@ def up() -> None:
     began = time.monotonic()
     fresh = control.start(config)
     console.print("Starting the services" if fresh else "Ai-semble is already running", style="bold")
-    with view.Progress(console) as progress:
-        found = control.wait_until_settled(config, progress)
+    try:
+        with view.Progress(console) as progress:
+            found = control.wait_until_settled(config, progress)
+    except KeyboardInterrupt:
+        console.print("Interrupted; the services go on starting: ./scripts/deploy.sh status")
+        raise typer.Exit(130) from None
     if fresh and found.is_well:
         console.print(f"Ready after {time.monotonic() - began:.1f} s", style="bold green")
     view.show_started(Console(), config, found)
