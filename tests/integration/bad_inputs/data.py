@@ -134,44 +134,46 @@ def queries() -> Iterator[Bad]:
         "EXPORT DATABASE '/tmp/x'",
         "SELECT * FROM read_csv('/etc/passwd')",
         "SELECT * FROM read_text('/etc/passwd')",
-        "SELECT * FROM '/etc/passwd'",
         "SELECT * FROM glob('/*')",
         "SELECT * FROM duckdb_secrets()",
         "SELECT getenv('HOME')",
-        "SELECT * FROM 'http://127.0.0.1:8081/health'",
     ):
         body = {"operation": "sql", "query": query, **ROWS}
-        yield Bad(f"sql: {query}", PATH, 403, "sql_not_allowed", json=body)
+        yield Bad(f"sql: {query}", PATH, 422, "sql_not_allowed", json=body)
+    for place in ("/etc/passwd", "http://127.0.0.1:8081/health", "s3://bucket/key", "../secret.parquet"):
+        query = f"SELECT * FROM '{place}'"
+        yield Bad(
+            f"sql: {query}", PATH, 404, "unknown_dataset", json={"operation": "sql", "query": query, **ROWS}
+        )
     for query in ("SELEC 1", "SELECT", "SELECT * FROM", "hello"):
         yield Bad(
-            f"sql: {query!r}", PATH, 422, "sql_invalid", json={"operation": "sql", "query": query, **ROWS}
+            f"sql: {query!r}", PATH, 422, "invalid_sql", json={"operation": "sql", "query": query, **ROWS}
         )
 
 
 def datasets() -> Iterator[Bad]:
     body = {"operation": "analyze", "data": {"dataset": "no-such-dataset"}}
-    yield Bad("a dataset that is not there", PATH, 404, "dataset_not_found", json=body)
+    yield Bad("a dataset that is not there", PATH, 404, "unknown_dataset", json=body)
     path = "/data/datasets/no-such-dataset"
-    yield Bad("describe a dataset that is not there", path, 404, "dataset_not_found", method="GET")
-    yield Bad("delete a dataset that is not there", path, 404, "dataset_not_found", method="DELETE")
-    yield Bad(
-        "download a dataset that is not there", f"{path}/content", 404, "dataset_not_found", method="GET"
-    )
-    for name in ("UPPER", "with space", "..", "a.b", "_x", "x" * 65, "%2e%2e%2fx"):
+    yield Bad("describe a dataset that is not there", path, 404, "unknown_dataset", method="GET")
+    yield Bad("delete a dataset that is not there", path, 404, "unknown_dataset", method="DELETE")
+    yield Bad("download a dataset that is not there", f"{path}/content", 404, "unknown_dataset", method="GET")
+    for name in ("UPPER", "with space", "a.b", "_x", "x" * 65):
         path = f"/data/datasets/{name}?format=csv"
-        yield Bad(
-            f"upload to the name {name[:20]!r}", path, 422, "invalid_request", method="PUT", content=b"a\n1\n"
-        )
+        title = f"upload to the name {name[:20]!r}"
+        yield Bad(title, path, 422, "invalid_dataset_name", method="PUT", content=b"a\n1\n")
+    for name in ("..", "%2e%2e%2fx"):
+        path = f"/data/datasets/{name}?format=csv"
+        title = f"upload to the path {name!r}"
+        yield Bad(title, path, 404, "not_found", method="PUT", content=b"a\n1\n")
     for form, content in {"parquet": b"PAR1 no", "xlsx": b"PK no", "json": b"{", "arrow": b"ARROW1"}.items():
         path = f"/data/datasets/broken-{form}?format={form}"
-        yield Bad(
-            f"upload of a broken {form}", path, 422, "dataset_unreadable", method="PUT", content=content
-        )
+        yield Bad(f"upload of a broken {form}", path, 422, "unreadable_data", method="PUT", content=content)
     yield Bad(
         "upload of nothing",
         "/data/datasets/empty?format=csv",
         422,
-        "dataset_unreadable",
+        "empty_data",
         method="PUT",
         content=b"",
     )

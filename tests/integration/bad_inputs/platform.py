@@ -56,8 +56,9 @@ def paths() -> Iterator[Bad]:
     yield Bad("POST /health", "/health", 405, "method_not_allowed")
     for job in ("0", "no-such-job", "../../etc/passwd", "00000000-0000-0000-0000-000000000000"):
         path = f"/jobs/{job.replace('/', '%2F')}"
-        yield Bad(f"unknown job {job}", path, 404, "not_found", method="GET")
-        yield Bad(f"cancel unknown job {job}", path, 404, "not_found", method="DELETE")
+        code = "not_found" if "/" in job else "job_not_found"
+        yield Bad(f"unknown job {job}", path, 404, code, method="GET")
+        yield Bad(f"cancel unknown job {job}", path, 404, code, method="DELETE")
 
 
 def doors() -> Iterator[Bad]:

@@ -74,9 +74,9 @@ def files() -> Iterator[Bad]:
     yield from bad("a JPEG header alone", jpeg[:20], 422, "image_truncated")
     yield from bad("a truncated PNG", picture()[:60], 422, "image_truncated")
     yield from bad(
-        "100,000 x 100,000 pixels in 100 bytes", huge_png(100_000, 100_000), 422, "image_too_large"
+        "100,000 x 100,000 pixels in 100 bytes", huge_png(100_000, 100_000), 413, "image_too_large"
     )
-    yield from bad("144 megapixels", huge_png(12_000, 12_000), 422, "image_too_large")
+    yield from bad("144 megapixels", huge_png(12_000, 12_000), 413, "image_too_large")
     yield Bad("picture is no base64", PATH, 422, "invalid_request", json={"image": "***"})
     yield Bad("upload without a file", PATH, 422, "invalid_request", files={"other": ("x", b"x")})
     yield Bad("an empty upload", PATH, 422, "invalid_request", files={"image": ("x.png", b"", "image/png")})
