@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Sequence
 from typing import Any
 
+import orjson
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
@@ -15,12 +17,19 @@ from orchestrator.operations.operation import Operation
 DESCRIPTION = """One environment: a language model, vision, language processing and data, on your own machine.
 
 * Every answer carries `X-Request-ID`; every log line of every service has it too.
-* Every error is a problem document (RFC 9457) with `code`, `hint` and `source`; under `/v1` in OpenAI's shape.
+* Every error is a problem document (RFC 9457) with `code`, `hint` and `source`; under `/v1`, as OpenAI's.
 * With `Prefer: respond-async` the four calls are made later, as jobs that survive a crash.
 """
 _REFERENCE = "#/components/schemas/"
 _REQUEST_ID = {"description": "Id of this request; every log line has it.", "schema": {"type": "string"}}
 _RETRY_AFTER = {"description": "Seconds to wait before the next try.", "schema": {"type": "integer"}}
+_PROBLEM = f"{_REFERENCE}Problem"
+# What the guard and the envelope can answer, whatever the path.
+_ANYWHERE = {
+    "403": {"description": "Code `host_not_allowed`, `cross_site_refused`."},
+    "500": {"description": "Code `internal_error`."},
+}
+_LONG_NAME = re.compile(rb"ai_semble__schemas__([a-z]+)[a-z_]*__([A-Za-z]+)")
 _UNUSED = ("HTTPValidationError", "ValidationError")
 
 
@@ -44,27 +53,38 @@ def build(app: FastAPI, operations: Sequence[Operation]) -> dict[str, Any]:
         routes=[*described_routes(operations), *app.routes],
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
     )
-    for status, response in _responses(document):
-        _complete(status, response)
-    for name in _UNUSED:
-        document["components"]["schemas"].pop(name, None)
-    return document
-
-
-def _responses(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for path in document["paths"].values():
         for operation in path.values():
-            yield from operation["responses"].items()
+            _complete(operation["responses"])
+    for name in _UNUSED:
+        document["components"]["schemas"].pop(name, None)
+    return _with_short_names(document)
 
 
-def _complete(status: str, response: dict[str, Any]) -> None:
-    headers = response.setdefault("headers", {})
-    headers.setdefault("X-Request-ID", _REQUEST_ID)
-    if status in ("429", "503"):
-        headers.setdefault("Retry-After", _RETRY_AFTER)
-    content = response.get("content", {})
-    schema = content.get(JSON, {}).get("schema", {}).get("$ref", "")
-    if schema.removeprefix(_REFERENCE) in ("Problem", "HTTPValidationError"):
-        # FastAPI describes every model as plain JSON, and refused fields in a shape that is not ours.
+def _complete(responses: dict[str, Any]) -> None:
+    for status, problem in _ANYWHERE.items():
+        responses.setdefault(status, {**problem, "content": {JSON: {"schema": {"$ref": _PROBLEM}}}})
+    for status, response in responses.items():
+        headers = response.setdefault("headers", {})
+        headers.setdefault("X-Request-ID", _REQUEST_ID)
+        if status in ("429", "503"):
+            headers.setdefault("Retry-After", _RETRY_AFTER)
+        _name_problem_type(response.get("content", {}))
+
+
+def _name_problem_type(content: dict[str, Any]) -> None:
+    """FastAPI describes every model as plain JSON, and refused fields in a shape that is not ours."""
+    reference = content.get(JSON, {}).get("schema", {}).get("$ref", "")
+    if reference in (_PROBLEM, f"{_REFERENCE}HTTPValidationError"):
         content.pop(JSON)
-        content[PROBLEM_TYPE] = {"schema": {"$ref": f"{_REFERENCE}Problem"}}
+        content.setdefault(PROBLEM_TYPE, {})["schema"] = {"$ref": _PROBLEM}
+
+
+def _with_short_names(document: dict[str, Any]) -> dict[str, Any]:
+    """`LlmTimings` where two services have schemas of one name, and FastAPI writes the whole module."""
+
+    def short(found: re.Match[bytes]) -> bytes:
+        return found[1].capitalize() + found[2]
+
+    shortened: dict[str, Any] = orjson.loads(_LONG_NAME.sub(short, orjson.dumps(document)))
+    return shortened

@@ -11,6 +11,8 @@ from fastapi import APIRouter, Body, Response
 from pydantic import BaseModel
 from starlette.routing import BaseRoute
 
+from ai_semble.errors import all_errors
+from ai_semble.problems import PROBLEM_TYPE
 from ai_semble.schemas.jobs import Job
 from ai_semble.schemas.problem import OpenAIProblem, Problem
 from orchestrator.operations.operation import Codes, Content, Operation, text_in
@@ -37,14 +39,14 @@ def described_routes(operations: Iterable[Operation]) -> Sequence[BaseRoute]:
             operation.path,
             _endpoint(operation),
             methods=[operation.method],
-            status_code=operation.status,
+            status_code=operation.statuses[0],
             operation_id=operation.id,
             tags=[operation.tag],
             summary=operation.summary,
             description=operation.description,
             response_class=Response,
             response_model=None,
-            response_description=HTTPStatus(operation.status).phrase,
+            response_description=HTTPStatus(operation.statuses[0]).phrase,
             responses={**_answers(operation), **problem_responses(operation.path, operation.codes)},
             openapi_extra=_extra(operation),
         )
@@ -54,10 +56,25 @@ def described_routes(operations: Iterable[Operation]) -> Sequence[BaseRoute]:
 def problem_responses(path: str, codes: Codes) -> Responses:
     """The error responses of a path, each with the codes that it can have."""
     model: type[BaseModel] = OpenAIProblem if path.startswith("/v1/") else Problem
+    kind = JSON if path.startswith("/v1/") else PROBLEM_TYPE
     return {
-        status: {"model": model, "description": "Code " + ", ".join(f"`{code}`" for code in named) + "."}
+        status: {
+            "model": model,
+            "description": "Code " + ", ".join(f"`{code}`" for code in named) + ".",
+            "content": {
+                kind: {"examples": {code: {"value": _example(path, status, code)} for code in named}}
+            },
+        }
         for status, named in codes.items()
     }
+
+
+def _example(path: str, status: int, code: str) -> dict[str, Any]:
+    """What an error looks like; the words are known for the errors of this package and the base."""
+    known = {error.code: error for error in all_errors()}.get(code)
+    words = {"title": known.title, "hint": known.hint} if known else {}
+    problem = {"type": f"urn:ai-semble:problem:{code}", "status": status, "code": code, **words}
+    return {"error": problem} if path.startswith("/v1/") else problem
 
 
 def _endpoint(operation: Operation) -> Any:
@@ -83,7 +100,7 @@ def _answers(operation: Operation) -> Responses:
             answer["model"] = content.model
         else:
             answer.setdefault("content", {})[content.type] = {"schema": dict(content.schema)}
-    answers: Responses = {operation.status: answer} if answer else {}
+    answers: Responses = {status: answer for status in operation.statuses if answer}
     return {**answers, 202: _JOB_ANSWER} if operation.may_be_job else answers
 
 

@@ -21,7 +21,7 @@ def may_name_a_url(call: Call) -> bool:
     if not call.target.startswith(PATH) or call.target.partition("?")[0] != PATH:
         return False
     kind = call.header("content-type").partition(";")[0].strip().lower()
-    return kind == "application/json" or kind.endswith("+json")
+    return kind in ("application/json", "")
 
 
 async def whole(body: Body) -> bytes:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from ai_semble.schemas.data import ProcessRequest
 from ai_semble.schemas.data_answers import DatasetDescription, DatasetList, ProcessAnswer
+from ai_semble.schemas.data_parts import Compression, Format
 from orchestrator.operations.operation import BODY, GATEWAY, Codes, Content, Operation, join, text_in
 
 _RECORDS = [{"id": 1, "value": 100}]
@@ -28,6 +31,14 @@ _READ: Codes = {
     422: ("unreadable_data", "empty_data", "wrong_encoding"),
     507: ("insufficient_storage", "spill_limit_exceeded"),
 }
+_FORM = {
+    "type": "object",
+    "required": ["request", "file"],
+    "properties": {
+        "request": {"type": "string", "description": "The request as JSON, without `data`."},
+        "file": {"type": "string", "format": "binary", "description": "The table, in any known format."},
+    },
+}
 _FILE_TYPES = (
     "text/csv",
     "text/tab-separated-values",
@@ -47,7 +58,10 @@ _PROCESS = Operation(
     summary="Process data",
     description="Profile, filter, select, derive, sort, aggregate, join, pivot, deduplicate, fill, sample, "
     "validate, convert, SQL, or a pipeline of these; on records, an uploaded file, or a dataset.",
-    requests=(Content("application/json", ProcessRequest, examples=_EXAMPLES),),
+    requests=(
+        Content("application/json", ProcessRequest, examples=_EXAMPLES),
+        Content("multipart/form-data", schema=_FORM),
+    ),
     answers=(Content("application/json", ProcessAnswer),),
     codes=join(
         GATEWAY,
@@ -71,6 +85,7 @@ _PROCESS = Operation(
         },
     ),
     may_be_job=True,
+    unbounded=True,
 )
 _LIST = Operation(
     method="GET",
@@ -102,10 +117,12 @@ _UPLOAD = Operation(
     description="The body is the file itself, of any length; it is checked before it becomes a dataset.",
     requests=tuple(Content(kind) for kind in _FILE_TYPES),
     answers=(Content("application/json", DatasetDescription),),
-    status=201,
+    statuses=(201, 200),
     parameters=(
         _NAME,
-        text_in("query", "format", "Format of the file, when its type and content do not tell."),
+        text_in(
+            "query", "format", "Format of the file, when its type does not tell.", enum=list(get_args(Format))
+        ),
         text_in("query", "encoding", "Encoding of a text file; UTF-8 otherwise.", examples=["shift_jis"]),
         text_in(
             "query",
@@ -125,7 +142,7 @@ _DELETE = Operation(
     tag="Data",
     summary="Delete a dataset",
     description="It is gone at once; calls that read it now end with it as it was.",
-    status=204,
+    statuses=(204,),
     parameters=(_NAME,),
     codes=join(GATEWAY, _FOUND),
 )
@@ -135,10 +152,14 @@ _DOWNLOAD = Operation(
     service="data-processor",
     tag="Data",
     summary="Download a dataset",
-    description="The file of the dataset, as a stream.",
+    description="The rows as a file: as stored, or in another format.",
     answers=tuple(Content(kind) for kind in _FILE_TYPES),
-    parameters=(_NAME,),
-    codes=join(GATEWAY, _FOUND),
+    parameters=(
+        _NAME,
+        text_in("query", "format", "Another format than the stored one.", enum=list(get_args(Format))),
+        text_in("query", "compression", "Another compression.", enum=list(get_args(Compression))),
+    ),
+    codes=join(GATEWAY, _FOUND, {422: ("invalid_request",), 507: ("insufficient_storage",)}),
 )
 
 DATA_OPERATIONS = (_PROCESS, _LIST, _DESCRIBE, _UPLOAD, _DELETE, _DOWNLOAD)

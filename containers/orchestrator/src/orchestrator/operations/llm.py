@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from ai_semble.schemas.llm import (
+    ChatCompletionRequest,
+    CompletionAnswer,
+    CompletionRequest,
+    ModelList,
+    TextCompletionRequest,
+)
 from orchestrator.operations.operation import BODY, GATEWAY, Codes, Content, Operation, join
 
 _MODEL: Codes = {404: ("model_unknown",), 422: ("prompt_too_long",), 503: ("model_not_installed",)}
@@ -14,6 +21,8 @@ _EXAMPLES = {
     },
 }
 _CHAT = {"a question": {"model": "smollm2-135m-instruct", "messages": [{"role": "user", "content": "Hello"}]}}
+_CONTINUE = {"a beginning": {"model": "smollm2-135m-instruct", "prompt": "Once upon a time"}}
+_OPENAI_ANSWER = {"type": "object", "description": "As OpenAI's API reference describes it."}
 
 LLM_OPERATIONS = (
     Operation(
@@ -23,8 +32,8 @@ LLM_OPERATIONS = (
         tag="Language model",
         summary="Complete a prompt or a conversation",
         description="With `stream` the answer comes as server-sent events while it is made.",
-        requests=(Content("application/json", examples=_EXAMPLES),),
-        answers=(Content("application/json"), _STREAM),
+        requests=(Content("application/json", CompletionRequest, examples=_EXAMPLES),),
+        answers=(Content("application/json", CompletionAnswer), _STREAM),
         codes=join(GATEWAY, BODY, _MODEL),
         may_be_job=True,
     ),
@@ -35,8 +44,8 @@ LLM_OPERATIONS = (
         tag="OpenAI",
         summary="Chat (OpenAI)",
         description="OpenAI's call; the SDK works with `base_url` set to this server's `/v1`.",
-        requests=(Content("application/json", examples=_CHAT),),
-        answers=(Content("application/json"), _STREAM),
+        requests=(Content("application/json", ChatCompletionRequest, examples=_CHAT),),
+        answers=(Content("application/json", schema=_OPENAI_ANSWER), _STREAM),
         codes=join(GATEWAY, BODY, _MODEL),
     ),
     Operation(
@@ -46,13 +55,8 @@ LLM_OPERATIONS = (
         tag="OpenAI",
         summary="Complete (OpenAI)",
         description="OpenAI's older call with a plain prompt.",
-        requests=(
-            Content(
-                "application/json",
-                examples={"a prompt": {"model": "smollm2-135m-instruct", "prompt": "Hello"}},
-            ),
-        ),
-        answers=(Content("application/json"), _STREAM),
+        requests=(Content("application/json", TextCompletionRequest, examples=_CONTINUE),),
+        answers=(Content("application/json", schema=_OPENAI_ANSWER), _STREAM),
         codes=join(GATEWAY, BODY, _MODEL),
     ),
     Operation(
@@ -62,7 +66,7 @@ LLM_OPERATIONS = (
         tag="OpenAI",
         summary="List language models (OpenAI)",
         description="The models that the language model service has.",
-        answers=(Content("application/json"),),
+        answers=(Content("application/json", ModelList),),
         codes=GATEWAY,
     ),
 )

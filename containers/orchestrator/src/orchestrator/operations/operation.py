@@ -37,7 +37,9 @@ class Content:
 
 @dataclass(frozen=True)
 class Operation:
-    """One method of one path. `unbounded` bodies are streamed, however long they are."""
+    """One method of one path. `statuses` are those of success, all with the same answers; `unbounded` bodies
+    are streamed, however long they are.
+    """
 
     method: str
     path: str
@@ -47,7 +49,7 @@ class Operation:
     description: str
     requests: Sequence[Content] = ()
     answers: Sequence[Content] = ()
-    status: int = 200
+    statuses: Sequence[int] = (200,)
     codes: Codes = field(default_factory=dict)
     parameters: Sequence[Mapping[str, Any]] = ()
     may_be_job: bool = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ai_semble.schemas.vision import VisionForm, VisionRequest, VisionResponse
-from orchestrator.operations.operation import BODY, GATEWAY, Content, Operation, join, text_in
+from orchestrator.operations.operation import BODY, GATEWAY, Content, Operation, join
 
 _SEED = {"image_url": "https://example.com/image.jpg", "task": "analyze"}
 _EXAMPLES = {
@@ -21,14 +21,15 @@ VISION_OPERATIONS = (
         summary="Analyze a picture",
         description="Labels, objects, text (English and Japanese), faces, safety, and a sentence of it all. "
         "The picture comes as a URL that is fetched for you, as base64, or as a multipart upload. "
-        "With `Accept: image/png` the answer is the picture with boxes and text drawn into it.",
+        "With `Accept: image/png` or `image/jpeg` the answer is the picture with everything drawn into it.",
         requests=(
             Content("application/json", VisionRequest, examples=_EXAMPLES),
             Content("multipart/form-data", VisionForm),
         ),
-        answers=(Content("application/json", VisionResponse), Content("image/png")),
-        parameters=(
-            text_in("header", "Accept", "`image/png` for an annotated picture.", default="application/json"),
+        answers=(
+            Content("application/json", VisionResponse),
+            Content("image/png"),
+            Content("image/jpeg"),
         ),
         codes=join(
             GATEWAY,
