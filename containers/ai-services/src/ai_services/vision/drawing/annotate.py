@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from ai_semble.schemas.vision import Box, Face, Point, VisionResponse
 from ai_services.vision.drawing.marks import Style, Tag, dot, frame, put, tint
 from ai_services.vision.drawing.palette import FACE, TEXT, Colour, distinct
-from ai_services.vision.drawing.panel import panel
+from ai_services.vision.drawing.panel import Panel
 from ai_services.vision.imaging.picture import Picture, Pixels
 
 _WIDE = 1.5
@@ -40,9 +41,7 @@ class _Canvas:
         for position, line in enumerate(answer.text.lines if answer.text else (), start=1):
             corners = np.asarray([self._place(point) for point in line.polygon], np.int32)
             tint(self._pixels, corners, TEXT, self._style.line)
-            x, y = corners[0]
-            size = max(9, round(self._style.letters * 0.7))
-            self._tags.append(Tag(int(x) - size // 2, int(y), str(position), TEXT, size))
+            self._tags.append(self._number(position, corners))
 
     def draw_objects(self, answer: VisionResponse) -> None:
         kinds: dict[str, Colour] = {}
@@ -59,9 +58,16 @@ class _Canvas:
 
     def finished(self) -> Image.Image:
         image = Image.fromarray(self._pixels)
-        for tag in self._tags:
-            put(image, tag)
+        put(image, self._tags)
         return image
+
+    def _number(self, position: int, corners: NDArray[np.int32]) -> Tag:
+        """The line's number, before its beginning in the direction in which it runs."""
+        height = float(np.linalg.norm(corners[3] - corners[0]))
+        size = max(9, min(round(height * 0.6), round(self._style.letters * 0.7)))
+        along = (corners[1] - corners[0]) / max(float(np.linalg.norm(corners[1] - corners[0])), 1)
+        x, y = (corners[0] + corners[3]) / 2 - along * (size + self._style.line)
+        return Tag(round(x), round(y), str(position), TEXT, size, centred=True)
 
     def _frame(self, box: Box, text: str, colour: Colour) -> None:
         left, top = self._place(Point(x=box.x, y=box.y))
@@ -82,15 +88,26 @@ class _Canvas:
 def _with_panel(image: Image.Image, answer: VisionResponse) -> Image.Image:
     """The sheet stands at the right, or below a wide picture."""
     below = image.width > _WIDE * image.height
-    letters = min(max(round((image.width * image.height) ** 0.5 / 42), 14), 60)
-    width = max(image.width, 18 * letters) if below else 20 * letters
-    sheet = panel(answer, width, letters, 0 if below else image.height)
-    if sheet is None:
+    panel = _fitting_panel(image, answer, below=below)
+    if panel is None:
         return image
+    sheet = panel.drawn(0 if below else image.height)
     place = (0, image.height) if below else (image.width, 0)
-    whole = Image.new(
-        "RGB", (max(image.width, place[0] + width), max(image.height, place[1] + sheet.height)), "white"
-    )
+    size = max(image.width, place[0] + sheet.width), max(image.height, place[1] + sheet.height)
+    whole = Image.new("RGB", size, "white")
     whole.paste(image, (0, 0))
     whole.paste(sheet, place)
     return whole
+
+
+def _fitting_panel(image: Image.Image, answer: VisionResponse, *, below: bool) -> Panel | None:
+    """The sheet in letters as large as can be for it to be no higher than the picture."""
+    side = (image.width * image.height) ** 0.5
+    panel = None
+    for part in (42, 50, 60, 72, 86):
+        letters = min(max(round(side / part), 14), 60)
+        width = max(image.width, 18 * letters) if below else 20 * letters
+        panel = Panel.of(answer, width, letters)
+        if panel is None or panel.height <= image.height:
+            break
+    return panel

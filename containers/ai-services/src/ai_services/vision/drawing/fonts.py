@@ -9,6 +9,8 @@ from PIL import ImageFont
 
 Font = ImageFont.FreeTypeFont
 _NOT_A_CHARACTER = "\uffff"
+_FIRST_WIDE = 0x2E80
+_NEVER_FIRST = "、。，．・：；？！）」』】〉》ーぁぃぅぇぉっゃゅょァィゥェォッャュョ,.:;?!)]}％"
 
 
 @lru_cache(maxsize=16)
@@ -44,12 +46,17 @@ def wrapped(text: str, face: Font, width: float) -> list[str]:
 
 
 def _pieces(text: str) -> list[str]:
-    """Words with the space after them; characters of scripts that have no spaces."""
+    """Words with the space after them; single characters of scripts that have no spaces."""
     pieces = [""]
     for character in text:
-        if pieces[-1] and (
-            pieces[-1][-1].isspace() or ord(character) > 0x2E80 or ord(pieces[-1][-1]) > 0x2E80
-        ):
+        if pieces[-1] and _may_break(pieces[-1][-1], character):
             pieces.append("")
         pieces[-1] += character
     return pieces
+
+
+def _may_break(before: str, after: str) -> bool:
+    """Whether a line may end between two characters; Japanese lines never begin with a full stop."""
+    if after in _NEVER_FIRST:
+        return False
+    return before.isspace() or ord(before) >= _FIRST_WIDE or ord(after) >= _FIRST_WIDE

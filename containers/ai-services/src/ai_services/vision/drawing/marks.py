@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -35,13 +36,14 @@ Edges = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Tag:
-    """White letters on a coloured plate, whose lower left corner is at `left`, `bottom`."""
+    """White letters on a coloured plate, whose lower left corner, or whose middle, is at `x`, `y`."""
 
-    left: int
-    bottom: int
+    x: int
+    y: int
     text: str
     colour: Colour
     size: int
+    centred: bool = False
 
 
 def frame(pixels: Pixels, edges: Edges, colour: Colour, line: int) -> None:
@@ -62,7 +64,7 @@ def tint(pixels: Pixels, polygon: NDArray[np.int32], colour: Colour, line: int) 
     filled = part.copy()
     cv2.fillPoly(filled, [polygon - np.asarray((left, top), np.int32)], colour, cv2.LINE_AA)
     part[:] = cv2.addWeighted(part, 0.8, filled, 0.2, 0)
-    cv2.polylines(pixels, [polygon], True, colour, max(1, line // 2), cv2.LINE_AA)
+    cv2.polylines(pixels, [polygon], True, colour, max(1, line // 3), cv2.LINE_AA)
 
 
 def dot(pixels: Pixels, x: int, y: int, colour: Colour, line: int) -> None:
@@ -70,16 +72,34 @@ def dot(pixels: Pixels, x: int, y: int, colour: Colour, line: int) -> None:
     cv2.circle(pixels, (x, y), line, colour, -1, cv2.LINE_AA)
 
 
-def put(image: Image.Image, tag: Tag) -> None:
-    """Draw a tag, moved where it would leave the picture."""
-    face, text = font(tag.size), drawable(tag.text)
-    pad = max(2, round(tag.size / 4))
-    width, height = round(face.getlength(text)) + 2 * pad, round(tag.size * 1.15) + pad
-    left = min(max(tag.left, 0), max(image.width - width, 0))
-    top = min(max(tag.bottom - height, 0), max(image.height - height, 0))
+def put(image: Image.Image, tags: Sequence[Tag]) -> None:
+    """Draw tags, moved where they would leave the picture or cover one another."""
+    taken: list[Edges] = []
     draw = ImageDraw.Draw(image)
-    draw.rounded_rectangle((left, top, left + width, top + height), radius=pad, fill=tag.colour)
-    draw.text((left + pad, top + height / 2), text, fill=WHITE, font=face, anchor="lm")
+    for tag in tags:
+        text, pad = drawable(tag.text), max(2, round(tag.size / 4))
+        place = _free_place(image, tag, _size(text, tag.size, pad), taken)
+        taken.append(place)
+        draw.rounded_rectangle(place, radius=pad, fill=tag.colour)
+        middle = (place[1] + place[3]) / 2
+        draw.text((place[0] + pad, middle), text, fill=WHITE, font=font(tag.size), anchor="lm")
+
+
+def _size(text: str, size: int, pad: int) -> tuple[int, int]:
+    return round(font(size).getlength(text)) + 2 * pad, round(size * 1.15) + pad
+
+
+def _free_place(image: Image.Image, tag: Tag, size: tuple[int, int], taken: Sequence[Edges]) -> Edges:
+    """Where the tag goes: at its place, or below those that are there already."""
+    width, height = size
+    left, top = (tag.x - width // 2, tag.y - height // 2) if tag.centred else (tag.x, tag.y - height)
+    left = min(max(left, 0), max(image.width - width, 0))
+    top = min(max(top, 0), max(image.height - height, 0))
+    for other in sorted(taken, key=lambda edges: edges[1]):
+        crosses = left < other[2] and other[0] < left + width and top < other[3] and other[1] < top + height
+        if crosses and other[3] + 1 + height <= image.height:
+            top = other[3] + 1
+    return left, top, left + width, top + height
 
 
 def _rounded(edges: Edges, corner: int) -> NDArray[np.int32]:

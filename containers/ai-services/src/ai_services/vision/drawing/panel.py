@@ -14,6 +14,9 @@ from ai_services.vision.drawing.palette import FAINT, INK, RULE, SAFE, TEXT, UNS
 _MOST_LINES = 80
 
 
+Section = Callable[["_Sheet"], None]
+
+
 @dataclass
 class _Sheet:
     """A column that is filled from the top. Without an image it only measures."""
@@ -64,18 +67,29 @@ class _Sheet:
         self.y += self.letters * lines
 
 
-def panel(answer: VisionResponse, width: int, letters: int, least_height: int) -> Image.Image | None:
-    """A white sheet of the given width, as high as its contents need; None where there is nothing to say."""
-    sections = _sections(answer)
-    if not sections:
-        return None
-    measured = _fill(_Sheet(width, letters), sections)
-    image = Image.new("RGB", (width, max(round(measured), least_height)), WHITE)
-    _fill(_Sheet(width, letters, ImageDraw.Draw(image)), sections)
-    return image
+@dataclass(frozen=True)
+class Panel:
+    """What the sheet will say, in letters of a size, in a column of a width."""
 
+    sections: Sequence[Section]
+    width: int
+    letters: int
 
-Section = Callable[[_Sheet], None]
+    @classmethod
+    def of(cls, answer: VisionResponse, width: int, letters: int) -> Panel | None:
+        """None where there is nothing to say."""
+        sections = _sections(answer)
+        return cls(sections, width, letters) if sections else None
+
+    @property
+    def height(self) -> int:
+        """As high as its contents need."""
+        return round(_fill(_Sheet(self.width, self.letters), self.sections))
+
+    def drawn(self, least_height: int) -> Image.Image:
+        image = Image.new("RGB", (self.width, max(self.height, least_height)), WHITE)
+        _fill(_Sheet(self.width, self.letters, ImageDraw.Draw(image)), self.sections)
+        return image
 
 
 def _fill(sheet: _Sheet, sections: Sequence[Section]) -> float:
