@@ -56,13 +56,15 @@ class Seen:
 
     @property
     def memory_bytes(self) -> int:
-        pid = self.kept.pid if self.kept else None
-        if self.health is not None:
-            return self.health.memory_bytes
-        try:
-            return int(psutil.Process(pid).memory_info().rss) if pid else 0
-        except psutil.Error:
+        """Resident memory of the process and its workers; of the process alone when these are hidden."""
+        if self.kept is None or self.kept.pid is None:
             return 0
+        try:
+            process = psutil.Process(self.kept.pid)
+            family = [process, *process.children(recursive=True)]
+            return sum(member.memory_info().rss for member in family)
+        except psutil.Error:
+            return self.health.memory_bytes if self.health else 0
 
 
 @dataclass(frozen=True)
