@@ -23,6 +23,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from ai_semble.health import HealthBoard
+from ai_semble.logs import configure_logs
 from ai_semble.schemas.nlp import NlpRequest
 from ai_services.nlp.engines.shelf import Engines
 from ai_services.nlp.processor import process
@@ -164,6 +165,7 @@ def figures(at: Measurer) -> Iterator[Figure]:
 
 
 def main() -> None:
+    configure_logs("accuracy", "error")
     folder = models_directory()
     at = Measurer(Engines.create(lambda name: folder / name, HealthBoard("nlp")))
     print("| task | language | items | measure | value |\n|---|---|---|---|---|")
