@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import socket
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 
 from ai_semble.config import Config
 from ai_semble.errors import InvalidConfiguration
 from ai_semble.logs import configure_logs, get_logger
 from ai_semble.secrets import TOKEN_VARIABLE, ensure_token
-from ai_semble.service import Runtime
+from ai_semble.service import Runtime, ServiceApp
 from ai_semble.topology import ORCHESTRATOR, SERVICES
 
 
@@ -22,7 +24,7 @@ def serve(service: str, config: Config) -> None:
     refuse_open_address(config)
     runtime = create_runtime(service, config)
     app = SERVICES[service].create_app(runtime)
-    server = uvicorn.Config(
+    settings = uvicorn.Config(
         app,
         host=config.server.host,
         port=config.port_of(service),
@@ -39,8 +41,21 @@ def serve(service: str, config: Config) -> None:
         timeout_graceful_shutdown=int(config.server.shutdown_grace_s),
         backlog=1024,
     )
-    get_logger(__name__).info("serving", host=config.server.host, port=server.port, pid=os.getpid())
-    uvicorn.Server(server).run()
+    get_logger(__name__).info("serving", host=config.server.host, port=settings.port, pid=os.getpid())
+    Server(settings, app).run()
+
+
+class Server(uvicorn.Server):
+    """Tells the application that it is going to stop while its requests still run, not only after them."""
+
+    def __init__(self, settings: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(settings)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if isinstance(self._app, ServiceApp):
+            self._app.begin_stop()
+        await super().shutdown(sockets)
 
 
 def create_runtime(service: str, config: Config) -> Runtime:

@@ -57,6 +57,7 @@ class ServiceApp(FastAPI):
     """FastAPI behind our own layers (the first is the outermost): what they answer never enters FastAPI."""
 
     def stand_behind(self, layers: Sequence[Layer]) -> None:
+        self._releases: list[Callable[[], None]] = []
         front: ASGIApp = super().__call__
         for layer in reversed(layers):
             front = layer(front)
@@ -65,6 +66,14 @@ class ServiceApp(FastAPI):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["app"] = self
         await self._front(scope, receive, send)
+
+    def when_stopping(self, release: Callable[[], None]) -> None:
+        """Have this called before the server waits for running requests, to end those that never would."""
+        self._releases.append(release)
+
+    def begin_stop(self) -> None:
+        for release in self._releases:
+            release()
 
 
 def create_service_app(
@@ -77,7 +86,7 @@ def create_service_app(
     unbounded_paths: Sequence[str] = (),
     own_health: bool = False,
     layers: Sequence[Layer] = (),
-) -> FastAPI:
+) -> ServiceApp:
     """An application with request ids, limits, problem documents, metrics and health.
 
     `lifespan` opens the engines and sets the health board to READY; handlers find the runtime in

@@ -27,6 +27,10 @@ from orchestrator.routes.relay import ShortCut, relay_routes
 def create_app(runtime: Runtime) -> FastAPI:
     """The public API of one environment: what `ai-semble serve orchestrator` runs."""
     relays = relay_routes(OPERATIONS)
+
+    def release_watchers() -> None:
+        app.state.jobs.release_watchers()
+
     app = create_service_app(
         runtime,
         title="Ai-semble",
@@ -38,6 +42,7 @@ def create_app(runtime: Runtime) -> FastAPI:
         layers=[partial(Guard, server=runtime.config.server), partial(ShortCut, routes=relays)],
     )
     app.router.routes.extend(relays)
+    app.when_stopping(release_watchers)
     document.install(app, OPERATIONS)
     return app
 

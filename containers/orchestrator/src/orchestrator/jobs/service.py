@@ -32,7 +32,6 @@ from orchestrator.jobs.verdicts import Patience
 log = get_logger(__name__)
 HEARTBEAT_S = 15.0
 KEEP_EVERY_S = 60.0
-CALM_DOWN_EVERY_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,6 @@ class JobService:
         )
         await self._keeper.clean_up()
         self._spawn(self._keep())
-        self._spawn(self._calm_down())
         return self
 
     async def __aexit__(
@@ -185,6 +183,10 @@ class JobService:
                 if not await watch.wait(HEARTBEAT_S):
                     yield None
 
+    def release_watchers(self) -> None:
+        """End every event stream and every wait: the server is stopping, and they would hold it up."""
+        self._bulletin.close()
+
     def _accepted(self, change: Change) -> None:
         self._announce(change)
         self._spawn(self._dispatch(change.job))
@@ -217,13 +219,6 @@ class JobService:
             except Exception:  # the top of a loop
                 log.exception("jobs_not_looked_after")
             await asyncio.sleep(KEEP_EVERY_S)
-
-    async def _calm_down(self) -> None:
-        """Let the engine poll seldom while nothing waits."""
-        while True:
-            await asyncio.sleep(CALM_DOWN_EVERY_S)
-            if self._tally.pending() == 0:
-                await self._engine.set_pace(fast=False)
 
     async def _record(self, job_id: str) -> JobRecord:
         job = await self._store.get(job_id)

@@ -1,0 +1,1 @@
+"""The public API of an environment: gateway, jobs, health and metrics of all services."""
