@@ -1,6 +1,6 @@
 """Writes docs/reference: configuration, errors and API, from the code that they describe.
 
-    .venv/bin/python scripts/lib/reference.py [--check]
+.venv/bin/python scripts/lib/reference.py [--check]
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ def main() -> int:
     stale = [name for name, text in pages.items() if read(REFERENCE / name) != text]
     if "--check" in sys.argv:
         if stale:
-            print(f"stale: {', '.join(stale)}; run: .venv/bin/python scripts/lib/reference.py", file=sys.stderr)
+            print(
+                f"stale: {', '.join(stale)}; run: .venv/bin/python scripts/lib/reference.py", file=sys.stderr
+            )
         return 1 if stale else 0
     REFERENCE.mkdir(parents=True, exist_ok=True)
     for name in stale:

@@ -10,9 +10,14 @@ embedded_is_installed() { [[ -x "$EMBEDDED_VENV/bin/ai-semble" ]]; }
 
 embedded_is_running() { embedded_is_installed && embedded_run embedded running; }
 
-# The environment and the models; a run that was interrupted goes on where it stopped.
+# The packages; never under the feet of services that run from them.
+embedded_refresh() {
+  if ! embedded_is_running; then bootstrap embedded "$EMBEDDED_VENV" >/dev/null; fi
+}
+
+# The packages and the models; a run that was interrupted goes on where it stopped.
 embedded_install() {
-  bootstrap embedded "$EMBEDDED_VENV" >/dev/null
+  embedded_refresh
   embedded_run models pull
 }
 
@@ -22,8 +27,8 @@ embedded_start() {
 }
 
 embedded_restart() {
-  embedded_install
-  embedded_run embedded restart
+  embedded_run embedded down
+  embedded_start
 }
 
 embedded_stop() { embedded_run embedded down; }
@@ -32,6 +37,6 @@ embedded_health() { embedded_run embedded health "$@"; }
 embedded_logs() { embedded_run embedded logs "$@"; }
 
 embedded_models() {
-  bootstrap embedded "$EMBEDDED_VENV" >/dev/null
+  embedded_refresh
   embedded_run models "$@"
 }
