@@ -1,7 +1,5 @@
 """Pictures with known content, made by code or taken from scikit-image, and files that are hard to decode."""
 
-# ruff: noqa: RUF001 - the pages are Japanese
-
 from __future__ import annotations
 
 import io

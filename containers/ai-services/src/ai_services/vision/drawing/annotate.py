@@ -101,13 +101,13 @@ def _with_panel(image: Image.Image, answer: VisionResponse) -> Image.Image:
 
 
 def _fitting_panel(image: Image.Image, answer: VisionResponse, *, below: bool) -> Panel | None:
-    """The sheet in letters as large as can be for it to be no higher than the picture."""
+    """The sheet in letters as large as can be for it to be no higher than the picture's longer side."""
     side = (image.width * image.height) ** 0.5
     panel = None
     for part in (42, 50, 60, 72, 86):
         letters = min(max(round(side / part), 14), 60)
         width = max(image.width, 18 * letters) if below else 20 * letters
         panel = Panel.of(answer, width, letters)
-        if panel is None or panel.height <= image.height:
+        if panel is None or panel.height <= max(image.size):
             break
     return panel
