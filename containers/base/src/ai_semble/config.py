@@ -97,6 +97,37 @@ class LlmConfig(UpstreamConfig):
     """The language model service."""
 
     port: Port = Field(8081, description="Port of the service.")
+    engine: Literal["llama.cpp", "openai"] = Field(
+        "llama.cpp",
+        description="What answers: `llama.cpp` here, or the OpenAI-compatible server at `base_url`.",
+    )
+    model: str = Field(
+        "smollm2-135m-instruct",
+        description="Installed model that llama.cpp serves; with `openai`, for calls that name none.",
+    )
+    base_url: str = Field(
+        "", description="Address of the OpenAI-compatible server, as `http://gpu-box:8000/v1`."
+    )
+    api_key_file: Path | None = Field(None, description="File with the key for `base_url`, and nothing else.")
+    load: Literal["start", "first_use"] = Field("start", description="When llama.cpp loads the model.")
+    context: int = Field(
+        4096, ge=256, description="Tokens that prompt and answer of one request may have together."
+    )
+    parallel: Count = Field(4, description="Requests answered at once; each has a context of its own.")
+    queue: int = Field(32, ge=0, description="Requests that wait for a free place; more get 503.")
+    threads: int = Field(0, ge=0, description="Threads of llama.cpp; 0 is as `resources.threads` says.")
+    batch: Count = Field(
+        256,
+        description="Prompt tokens computed at once. Fewer: others wait less while a long prompt is read.",
+    )
+    cache_type: Literal["f16", "q8_0", "q4_0"] = Field(
+        "q8_0", description="How the context is kept in memory; `f16` takes twice as much as `q8_0`."
+    )
+    gpu_layers: int = Field(-1, ge=-1, description="Layers put on a GPU; -1 is as many as fit.")
+    time_limit_s: Seconds = Field(600, description="Longest time that one answer may take.")
+    cancel_limit_s: Seconds = Field(
+        60, description="When a cancelled call takes longer to end, llama.cpp hangs and is started again."
+    )
 
 
 class VisionConfig(UpstreamConfig):
