@@ -61,7 +61,7 @@ def test_a_line_that_two_tiles_saw_is_one_line() -> None:
     assert len(plan.tiles) > 2
     first, second = plan.tiles[:2]
     seam = second.top + 40
-    seen = [[] for _ in plan.tiles]
+    seen: list[list[Region]] = [[] for _ in plan.tiles]
     seen[0] = [Region(quad(10, seam, 300, seam + 30), 0.9), Region(quad(10, 10, 300, 40), 0.9)]
     seen[1] = [Region(quad(10, 40, 301, 70), 0.8)]
     tops = sorted(float(region.quad[:, 1].min()) for region in plan.join(seen))
@@ -72,7 +72,7 @@ def test_a_line_that_two_tiles_saw_is_one_line() -> None:
 def test_a_line_that_a_tile_cuts_along_its_length_is_left_to_the_next_tile() -> None:
     plan = Plan.of(960, 4000)
     edge = plan.tiles[0].height
-    seen = [[] for _ in plan.tiles]
+    seen: list[list[Region]] = [[] for _ in plan.tiles]
     seen[0] = [Region(quad(10, edge - 15, 300, edge), 0.9)]
     assert plan.join(seen) == []
 
@@ -80,7 +80,7 @@ def test_a_line_that_a_tile_cuts_along_its_length_is_left_to_the_next_tile() -> 
 def test_the_halves_of_a_line_across_a_seam_are_joined() -> None:
     plan = Plan.of(4000, 960)
     left, right = plan.tiles[:2]
-    seen = [[] for _ in plan.tiles]
+    seen: list[list[Region]] = [[] for _ in plan.tiles]
     seen[0] = [Region(quad(100, 50, left.width, 80), 0.9)]
     seen[1] = [Region(quad(0, 50, 400, 80), 0.8)]
     (whole,) = plan.join(seen)

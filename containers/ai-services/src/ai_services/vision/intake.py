@@ -101,9 +101,10 @@ def _validated(model: type[M], given: bytes | Mapping[str, str]) -> M:
     try:
         return model.model_validate_json(given) if isinstance(given, bytes) else model.model_validate(given)
     except ValidationError as error:
-        if error.errors()[0]["type"] == "json_invalid":
-            raise MalformedBody(f"The body is not valid JSON: {error.errors()[0]['ctx']['error']}") from error
-        raise RequestValidationError(error.errors(include_url=False, include_input=False)) from error
+        problems = error.errors(include_url=False, include_input=False)
+        if problems[0]["type"] == "json_invalid":
+            raise MalformedBody(f"The body is not valid JSON: {problems[0]['ctx']['error']}") from error
+        raise RequestValidationError([{**it, "loc": ("body", *it["loc"])} for it in problems]) from error
 
 
 def _empty(field: str) -> NoReturn:
