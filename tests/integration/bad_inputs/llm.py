@@ -21,7 +21,7 @@ def fields() -> Iterator[Bad]:
     def bad(name: str, names: str, **more: Any) -> Bad:
         return invalid(f"llm: {name}", PATH, {"prompt": "Hello", **more}, names)
 
-    yield invalid("llm: nothing at all", PATH, {}, "prompt")
+    yield invalid("llm: nothing at all", PATH, {}, "")
     yield bad("prompt and messages", "", messages=[{"role": "user", "content": "x"}])
     yield bad("empty prompt", "prompt", prompt="")
     yield bad("prompt is a number", "prompt", prompt=1)
@@ -55,14 +55,14 @@ def fields() -> Iterator[Bad]:
 
 def limits() -> Iterator[Bad]:
     long = "word " * 20_000
-    yield Bad("llm: a prompt that does not fit", PATH, 422, "context_length_exceeded", json={"prompt": long})
+    yield Bad("llm: a prompt that does not fit", PATH, 400, "context_length_exceeded", json={"prompt": long})
     yield Bad("llm: unknown model", PATH, 404, "model_not_found", json={"prompt": "x", "model": "gpt-4"})
     schema = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "no-such-type"}}}
     yield Bad(
         "llm: a schema that is none",
         PATH,
         422,
-        "invalid_request",
+        "invalid_schema",
         json={"prompt": "x", "response_format": schema},
     )
 
@@ -82,7 +82,7 @@ def openai() -> Iterator[Bad]:
     yield Bad(
         "v1: a prompt that does not fit",
         CHAT,
-        422,
+        400,
         "context_length_exceeded",
         json={
             "model": "smollm2-135m-instruct",

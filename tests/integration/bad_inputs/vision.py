@@ -100,7 +100,7 @@ def urls() -> Iterator[Bad]:
     ):
         yield Bad(f"url {url}", PATH, 403, "url_not_allowed", json={"image_url": url})
     for url in ("ftp://example.com/x.png", "file:///etc/passwd", "gopher://example.com/", "javascript:1"):
-        yield Bad(f"url {url}", PATH, 403, "url_not_allowed", json={"image_url": url})
+        yield Bad(f"url {url}", PATH, 422, "invalid_url", json={"image_url": url})
     yield Bad("data URL without data", PATH, 422, "invalid_request", json={"image_url": "data:image/png"})
     yield Bad(
         "data URL that is text",

@@ -68,15 +68,27 @@ def _openai(problem: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def from_validation(error: RequestValidationError) -> AiSembleError:
+def from_validation(error: RequestValidationError, content_type: str = "") -> AiSembleError:
     """pydantic's complaints with paths as a user would write them."""
     items = error.errors()
+    if any(tuple(item["loc"]) == ("body",) for item in items):
+        if items[0]["type"] == "missing":
+            return errors.MalformedBody("The body is empty")
+        if content_type and "json" not in content_type:
+            return errors.UnsupportedMediaType(f"The body is {content_type}, and JSON is needed")
     if any(item["type"] == "json_invalid" for item in items):
         position = items[0]["loc"][-1]
         reason = items[0].get("ctx", {}).get("error", "")
         return errors.MalformedBody(f"The body is not valid JSON at character {position}: {reason}")
-    fields = [FieldProblem(_path(item["loc"]), item["msg"]) for item in items]
+    fields = [FieldProblem(_path(place_of(item)), item["msg"]) for item in items]
     return errors.InvalidRequest("; ".join(f"{item.field}: {item.message}" for item in fields), fields=fields)
+
+
+def place_of(item: Mapping[str, Any]) -> tuple[int | str, ...]:
+    """Where the fault is; for a wrong or missing discriminator pydantic names only what holds it."""
+    if not item["type"].startswith("union_tag"):
+        return tuple(item["loc"])
+    return (*item["loc"], item["ctx"]["discriminator"].strip("'"))
 
 
 def _path(location: tuple[int | str, ...]) -> str:
@@ -96,7 +108,8 @@ def install(app: FastAPI, source: str) -> None:
 
     def answer_validation(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101
-        return response(from_validation(error), source, request.url.path)
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return response(from_validation(error, kind), source, request.url.path)
 
     def answer_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101

@@ -104,6 +104,7 @@ def create_service_app(
         description=description,
         version=__version__,
         lifespan=life,
+        redirect_slashes=False,
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json" if own_health else None,

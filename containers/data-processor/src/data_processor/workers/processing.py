@@ -13,6 +13,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from ai_semble.errors import FieldProblem, InvalidRequest, MalformedBody
+from ai_semble.problems import place_of
 from ai_semble.schemas import data as asked
 from data_processor.engine.inspecting import inspect
 from data_processor.engine.rows import dumps
@@ -64,7 +65,7 @@ def validated(body: bytes, adapter: TypeAdapter[Any]) -> Any:
     try:
         return adapter.validate_python(given)
     except ValidationError as error:
-        fields = [FieldProblem(_path(item["loc"], given), item["msg"]) for item in error.errors()]
+        fields = [FieldProblem(_path(place_of(item), given), item["msg"]) for item in error.errors()]
         sentence = "; ".join(f"{item.field}: {item.message}" for item in fields[:10])
         raise InvalidRequest(sentence, fields=fields) from error
 

@@ -30,10 +30,13 @@ async def whole(body: Body) -> bytes:
 
 
 def url_in(document: bytes) -> str | None:
-    """The http(s) URL of the picture. Anything else is the service's to judge, wrong JSON included."""
+    """The address that the picture is to be fetched from.
+
+    A picture that is there already, a `data:` URL, and wrong JSON are the service's to judge.
+    """
     request = _object(document)
-    url = request.get(_KEY) if request else None
-    named = isinstance(url, str) and url.strip().lower().startswith(("http:", "https:"))
+    url = request.get(_KEY) if request and "image" not in request else None
+    named = isinstance(url, str) and not url.strip().lower().startswith("data:")
     return url if named else None
 
 
