@@ -47,7 +47,7 @@ def described_routes(operations: Iterable[Operation]) -> Sequence[BaseRoute]:
             response_class=Response,
             response_model=None,
             response_description=HTTPStatus(operation.statuses[0]).phrase,
-            responses={**_answers(operation), **problem_responses(operation.path, operation.codes)},
+            responses={**_answers(operation), **problem_responses(operation.path, operation.all_codes)},
             openapi_extra=_extra(operation),
         )
     return router.routes

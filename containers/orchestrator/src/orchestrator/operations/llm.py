@@ -11,7 +11,12 @@ from ai_semble.schemas.llm import (
 )
 from orchestrator.operations.operation import BODY, GATEWAY, Codes, Content, Operation, join
 
-_MODEL: Codes = {404: ("model_unknown",), 422: ("prompt_too_long",), 503: ("model_not_installed",)}
+_MODEL: Codes = {
+    400: ("context_length_exceeded",),
+    404: ("model_not_found",),
+    422: ("invalid_schema",),
+    503: ("model_not_installed", "model_damaged", "engine_failed", "engine_unreachable"),
+}
 _STREAM = Content("text/event-stream", schema={"type": "string"})
 _EXAMPLES = {
     "a prompt": {"prompt": "Hello, how are you?", "max_tokens": 100, "temperature": 0.7},

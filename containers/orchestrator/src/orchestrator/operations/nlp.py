@@ -28,7 +28,11 @@ NLP_OPERATIONS = (
         "classification by your own labels, and personal data, of one `text` or up to 1,000 `texts`.",
         requests=(Content("application/json", NlpRequest, examples=_EXAMPLES),),
         answers=(Content("application/json", NlpAnswer),),
-        codes=join(GATEWAY, BODY, {422: ("language_not_supported",), 503: ("model_not_installed",)}),
+        codes=join(
+            GATEWAY,
+            BODY,
+            {422: ("language_not_supported",), 503: ("model_not_installed", "model_damaged", "model_failed")},
+        ),
         may_be_job=True,
     ),
     Operation(
@@ -46,6 +50,10 @@ NLP_OPERATIONS = (
             ),
         ),
         answers=(Content("application/json", EmbeddingsAnswer),),
-        codes=join(GATEWAY, BODY, {404: ("embedding_model_unknown",), 503: ("model_not_installed",)}),
+        codes=join(
+            GATEWAY,
+            BODY,
+            {404: ("model_not_found",), 503: ("model_not_installed", "model_damaged", "model_failed")},
+        ),
     ),
 )

@@ -23,6 +23,11 @@ BODY: Codes = {
     415: ("unsupported_media_type",),
     422: ("invalid_request",),
 }
+# What a call can answer that is to become a job.
+JOB: Codes = {
+    422: ("bad_idempotency_key", "idempotency_key_reused"),
+    507: ("insufficient_storage",),
+}
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,10 @@ class Operation:
     def id(self) -> str:
         words = self.path.replace("{", "").replace("}", "").strip("/").split("/")
         return "_".join([self.method.lower(), *words]).replace(".", "_")
+
+    @property
+    def all_codes(self) -> Codes:
+        return join(self.codes, JOB) if self.may_be_job else self.codes
 
     @property
     def prefix(self) -> str:
