@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from aiohttp import web
 
 from tests.support.fake_service import FakeService, wait_until
@@ -99,3 +101,18 @@ def test_a_key_is_known_after_a_restart(host: Host, service: FakeService) -> Non
 
 def _runs(api: httpx.Client, job: dict[str, Any]) -> bool:
     return state_of(api, job) == "running"
+
+
+def test_the_engine_rests_without_jobs_and_wakes_for_the_next(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def polls() -> bool:
+        return any("queue_thread" in thread.name for thread in threading.enumerate())
+
+    monkeypatch.setattr("orchestrator.jobs.service.KEEP_EVERY_S", 0.05)
+    monkeypatch.setattr("orchestrator.jobs.keeper.REST_AFTER_S", 0.1)
+    monkeypatch.setattr("orchestrator.jobs.keeper.PURGE_AFTER_S", 0)
+    with host() as api:
+        for _ in range(2):
+            assert ended(api, submit(api, "/nlp/x"))["state"] == "succeeded"
+            wait_until(lambda: not polls(), "it rests")

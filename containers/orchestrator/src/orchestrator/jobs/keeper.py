@@ -7,13 +7,14 @@ from collections.abc import Callable
 
 from ai_semble.logs import get_logger
 from orchestrator.jobs.bodies import Bodies
-from orchestrator.jobs.engine import Engine, dispatch_name
+from orchestrator.jobs.engine import REST_AFTER_S, Engine, dispatch_name
 from orchestrator.jobs.records import JobRecord, Unended
 from orchestrator.jobs.runner import Runner
 from orchestrator.jobs.store import JobStore
 
 log = get_logger(__name__)
 DAY_S = 86_400
+PURGE_AFTER_S = 600
 _BATCH = 200
 
 
@@ -45,23 +46,29 @@ class Keeper:
             await asyncio.to_thread(self._bodies.discard, stray)
 
     async def look_after(self) -> None:
-        await self.find_lost()
         await self.forget_old()
+        some_left = await self.find_lost()
+        if not self._engine.loaded:
+            return
+        await self._engine.purge(PURGE_AFTER_S)
+        if not some_left and self._engine.idle_s > REST_AFTER_S:
+            await self._engine.rest()
 
-    async def find_lost(self) -> None:
-        """Dispatch the jobs that the engine does not know, or believes to have ended.
+    async def find_lost(self) -> bool:
+        """Dispatch the jobs that the engine does not know, or believes to have ended; False without any job.
 
-        It happens when this process dies between accepting a job and telling the engine, when a power cut
+        There are such when this process dies between accepting a job and telling the engine, when a power cut
         takes the engine's last commits, and after a defect.
         """
         unended = await self._store.unended()
         if not unended:
-            return
+            return False
         names = [dispatch_name(job.id, job.dispatch) for job in unended]
         states = await self._engine.states(names)
         for job, name in zip(unended, names, strict=True):
             if not states.get(name, False) and not self._runner.has(job.id, job.dispatch):
                 await self._dispatch_again(job, known=name in states)
+        return True
 
     async def forget_old(self) -> None:
         """Delete the jobs that ended longer ago than they are kept."""
@@ -80,8 +87,6 @@ class Keeper:
             return None
         await asyncio.to_thread(self._bodies.discard, job_id)
         self._forgotten(job)
-        if self._engine.loaded:
-            await self._engine.forget([dispatch_name(job_id, number + 1) for number in range(job.dispatch)])
         return job
 
     async def _dispatch_again(self, job: Unended, *, known: bool) -> None:
