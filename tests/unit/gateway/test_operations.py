@@ -56,4 +56,5 @@ def test_a_job_is_made_when_it_is_asked_for(value: bytes, wanted: bool) -> None:
 def test_headers_named_by_connection_stay_on_their_connection() -> None:
     assert connection_options([(b"connection", b"close, X-A ,x-b")]) == {b"close", b"x-a", b"x-b"}
     assert to_service([(b"connection", b"x-a"), (b"x-a", b"1"), (b"x-b", b"\xe9")]) == (("x-b", "é"),)
+    assert to_service([(b"x-name", "売上".encode())]) == (("x-name", "売上"),)
     assert to_client([(b"X-A", b"1"), (b"Connection", b"X-A"), (b"X-B", b"2")]) == [(b"x-b", b"2")]

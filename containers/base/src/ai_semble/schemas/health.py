@@ -66,7 +66,7 @@ class ModelStatus(_Answer):
 class ServiceHealth(_Answer):
     """One service, as it sees itself."""
 
-    service: str = Field(examples=["llm"])
+    service: str = Field(description="Its name.", examples=["llm"])
     state: State = Field(description="How the service is.")
     reason: str = Field(description="The state in words.", examples=["All is well."])
     version: str = Field(description="Version of Ai-semble that it runs.", examples=["2.0.0"])
@@ -82,8 +82,8 @@ class EnvironmentHealth(_Answer):
 
     status: State = Field(description="`ready`, `degraded` (with the reason), or `starting`.")
     reason: str = Field(description="What is wrong, in words.", examples=["All is well."])
-    environment: str = Field(examples=["default"])
-    version: str = Field(examples=["2.0.0"])
+    environment: str = Field(description="Name of the environment.", examples=["default"])
+    version: str = Field(description="Version of the orchestrator.", examples=["2.0.0"])
     uptime_s: float = Field(description="Seconds since the orchestrator started.")
     memory_bytes: int = Field(description="Resident memory of all services together, in bytes.")
     services: dict[str, ServiceHealth] = Field(description="Every service by name.")
@@ -92,11 +92,11 @@ class EnvironmentHealth(_Answer):
 class Liveness(_Answer):
     """The process answers."""
 
-    status: str = Field("alive", examples=["alive"])
+    status: str = Field("alive", description="Always `alive`.", examples=["alive"])
 
 
 class Readiness(_Answer):
     """Whether requests are served now."""
 
-    ready: bool
-    reason: str = Field(examples=["All is well."])
+    ready: bool = Field(description="Whether calls are served.")
+    reason: str = Field(description="What is missing, in words.", examples=["All is well."])

@@ -41,10 +41,21 @@ def to_service(raw: RawHeaders) -> Headers:
     raw = list(raw)
     named = connection_options(raw)
     return tuple(
-        (name.decode("latin-1"), value.decode("latin-1"))
+        (name.decode("latin-1"), text(value))
         for name, value in raw
         if name not in _KEPT_FROM_SERVICES and name not in named
     )
+
+
+def text(value: bytes) -> str:
+    """Bytes of a request as text that becomes the same bytes again, which aiohttp writes as UTF-8.
+
+    What is no UTF-8 is taken for Latin-1, as HTTP once had it.
+    """
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 def to_client(raw: RawHeaders) -> list[tuple[bytes, bytes]]:

@@ -49,7 +49,7 @@ VISION_OPERATIONS = (
                     "url_wrong_type",
                 ),
                 424: ("url_fetch_failed", "url_timeout"),
-                503: ("model_not_installed", "model_damaged", "model_failed"),
+                503: ("model_not_installed", "model_damaged"),
             },
         ),
         may_be_job=True,

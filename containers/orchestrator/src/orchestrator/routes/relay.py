@@ -15,7 +15,7 @@ from ai_semble.schemas.jobs import Job
 from orchestrator.gateway.calls import Body, Call, Reply
 from orchestrator.gateway.client import Client, ClientGone
 from orchestrator.gateway.gateway import Gateway
-from orchestrator.gateway.headers import prefers_async, to_service
+from orchestrator.gateway.headers import prefers_async, text, to_service
 from orchestrator.jobs.calls import Call as JobCall
 from orchestrator.jobs.service import JobService
 from orchestrator.operations import Operation
@@ -54,7 +54,7 @@ class Relay:
         query: bytes = scope["query_string"]
         target: bytes = scope["raw_path"] + b"?" + query if query else scope["raw_path"]
         headers = to_service(scope["headers"])
-        return Call(self._service, scope["method"], target.decode("latin-1"), headers)
+        return Call(self._service, scope["method"], text(target), headers)
 
 
 async def _submit(jobs: JobService, call: Call, client: Client) -> Job:
