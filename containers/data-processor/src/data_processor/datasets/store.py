@@ -189,7 +189,9 @@ class DatasetStore:
         return self._folder / _READINGS / f"{name}.parquet"
 
     def _files(self) -> Iterator[StoredFile]:
-        for entry in os.scandir(self._folder):
+        with os.scandir(self._folder) as entries:
+            listed = list(entries)
+        for entry in listed:
             found = split_name(entry.name)
             if entry.name.startswith(".") or found is None or not entry.is_file(follow_symlinks=False):
                 continue

@@ -85,7 +85,7 @@ def _without_path(text: str, path: Path) -> str:
 
 def first_line(text: str) -> str:
     """The sentence, without DuckDB's prefix, suggestions and picture of the statement."""
-    text = text.split("\n\nLINE ", 1)[0]
+    text = re.split(r"\n\s*LINE |\n\s*Candidate|You might need to add", text, maxsplit=1)[0]
     return _shorten(" ".join(re.sub(r"^[A-Z][A-Za-z ]* Error: ", "", text).split()))
 
 

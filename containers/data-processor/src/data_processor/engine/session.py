@@ -18,7 +18,7 @@ from data_processor.engine import rows as encoding
 from data_processor.engine.json_types import infer, json_scan
 from data_processor.engine.quoting import identifier, select
 from data_processor.engine.reading import Reading
-from data_processor.errors import ComputationFailed
+from data_processor.errors import ComputationFailed, EmptyData, UnreadableData
 from data_processor.workers.jobs import Limits
 
 # Types that Ibis does not know become text, or the nearest that it knows.
@@ -74,6 +74,10 @@ class Session:
 
     def records(self, records: list[dict[str, Any]]) -> ibis.Table:
         """Inline rows, types inferred from all of them."""
+        if any("" in record for record in records):
+            raise UnreadableData("A record has a field without a name")
+        if not any(records):
+            raise EmptyData("The records have no fields")
         path = self._folder / f"records-{next(self._numbers)}.jsonl"
         with path.open("wb") as file:
             file.writelines(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in records)

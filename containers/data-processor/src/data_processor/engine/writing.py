@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from data_processor.engine.rows import plain
 from data_processor.errors import ResultTooLarge
 
 _BATCH = 10_000
-_EXCEL_ROWS, _EXCEL_COLUMNS, _EXCEL_TEXT = 1_048_576, 16_384, 32_767
+_EXCEL_ROWS, _EXCEL_COLUMNS, _EXCEL_TEXT, _EXCEL_DIGITS = 1_048_576, 16_384, 32_767, 15
 
 
 def write(connection: duckdb.DuckDBPyConnection, sql: str, path: Path, format_: str, compression: str) -> int:
@@ -110,7 +111,7 @@ def _rows(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
 
 
 def _write_cell(sheet: Any, row: int, column: int, value: Any, day: Any) -> None:
-    """Integers above 2^53 go in as text, since Excel has only floating-point numbers."""
+    """Numbers of more digits than Excel's floating-point numbers have go in as text."""
     match value:
         case None:
             return
@@ -122,6 +123,8 @@ def _write_cell(sheet: Any, row: int, column: int, value: Any, day: Any) -> None
             return
         case bool() | float():
             sheet.write(row, column, value)
+        case Decimal() if value.is_finite() and len(value.as_tuple().digits) <= _EXCEL_DIGITS:
+            sheet.write_number(row, column, float(value))
         case int() if abs(value) <= 2**53:
             sheet.write_number(row, column, value)
         case str():

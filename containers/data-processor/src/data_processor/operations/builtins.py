@@ -44,7 +44,7 @@ json_type = scalar("json_type", [dt.json], dt.string)
 isfinite = scalar("isfinite", [dt.float64], dt.boolean)
 hash_of_text = scalar("hash", [dt.string], dt.uint64)
 hash_of_numbers = scalar("hash", [dt.int64, dt.int64], dt.uint64)
-approx_quantiles = aggregate("approx_quantile", [dt.float64, dt.Array(dt.float64)], dt.Array(dt.float64))
+approx_quantiles = aggregate("approx_quantile", [dt.float64, dt.Array(dt.float32)], dt.Array(dt.float64))
 histogram = aggregate("histogram", [dt.float64, dt.Array(dt.float64)], dt.Map(dt.float64, dt.int64))
 
 

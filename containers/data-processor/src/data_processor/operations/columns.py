@@ -69,7 +69,7 @@ def reverse(keys: Sequence[ibis.Value]) -> list[ibis.Value]:
     for key in keys:
         sort = key.op()
         order = ibis.desc if sort.ascending else ibis.asc
-        turned.append(order(sort.expr.to_expr(), nulls_first=not sort.nulls_first))
+        turned.append(order(sort.arg.to_expr(), nulls_first=not sort.nulls_first))
     return turned
 
 

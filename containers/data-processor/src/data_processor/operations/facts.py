@@ -115,7 +115,7 @@ def first_pass(value: Any, top: int, *, exact: bool) -> dict[str, ibis.Scalar]:
 
 def _distinct(value: Any, *, exact: bool) -> ibis.Scalar:
     if value.type().is_nested() or value.type().is_json():
-        value = hash_of_text(value.cast(dt.string))
+        value = ibis.ifelse(value.isnull(), ibis.null().cast(dt.uint64), hash_of_text(value.cast(dt.string)))
     counted: ibis.Scalar = value.nunique() if exact else value.approx_nunique()
     return counted
 
@@ -133,7 +133,7 @@ def _about_measures(value: Any, *, exact: bool) -> dict[str, Any]:
     number = _scale(value)
     asked = {"low": number.min(), "high": number.max()}
     if value.type().is_numeric():
-        shares = [ibis.literal(share) for share in QUANTILES]
+        shares = [ibis.literal(share, type=dt.float32) for share in QUANTILES]
         quantiles = (
             ibis.array([number.quantile(share) for share in QUANTILES])
             if exact

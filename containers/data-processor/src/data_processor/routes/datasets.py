@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
@@ -57,7 +58,7 @@ async def upload_dataset(
         adding = desk.processor.add(Upload(path, kind), name, folder, replace=replace)
         described = await while_connected(request, adding)
     response.status_code = 200 if existed else 201
-    response.headers["Location"] = f"/data/datasets/{name}"
+    response.headers["Location"] = f"/data/datasets/{quote(name)}"
     return DatasetDescription.model_validate(described)
 
 

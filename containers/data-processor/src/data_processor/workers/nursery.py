@@ -21,6 +21,8 @@ from typing import NoReturn
 
 import orjson
 
+from data_processor.workers import sandbox
+
 MAX_MESSAGE = 256
 
 
@@ -77,8 +79,10 @@ class Nursery:
         return True
 
     def _fork(self, worker: str, descriptor: int) -> None:
+        nursery = os.getpid()
         pid = os.fork()
         if pid == 0:
+            sandbox.die_with(nursery)
             self._become_worker(descriptor)
         os.close(descriptor)
         self._workers[pid] = worker

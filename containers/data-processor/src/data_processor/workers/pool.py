@@ -92,7 +92,11 @@ class Workers:
 
     def _living_nursery(self) -> _NurseryProcess:
         with self._lock:
-            if self._nursery is None or not self._nursery.alive:
+            if self._nursery is not None and not self._nursery.alive:
+                log.error("nursery_died")
+                self._nursery.close()
+                self._nursery = None
+            if self._nursery is None:
                 self._nursery = _NurseryProcess()
             return self._nursery
 

@@ -44,10 +44,17 @@ def enter(folder: Path, limits: Limits) -> None:
     if len(list(Path("/proc/self/task").iterdir())) != 1:
         raise RuntimeError("Landlock holds for the calling thread and its children, and there are others")
     libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
     libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     limit_resources(limits)
     confine(libc, read=python_folders(), write=[folder])
+
+
+def die_with(parent: int) -> None:
+    """End this process when its parent, whose id is given, does; also if it did already."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def limit_resources(limits: Limits) -> None:
