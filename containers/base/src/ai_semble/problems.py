@@ -51,7 +51,7 @@ def response(error: AiSembleError, source: str, path: str) -> Response:
     if error.retry_after is not None:
         headers["Retry-After"] = str(max(1, round(error.retry_after)))
     problem = document(error, source)
-    if path.startswith("/v1/"):
+    if path == "/v1" or path.startswith("/v1/"):
         body = {"error": _openai(problem)}
         return Response(orjson.dumps(body), error.status, headers, "application/json")
     return Response(orjson.dumps(problem), error.status, headers, PROBLEM_TYPE)

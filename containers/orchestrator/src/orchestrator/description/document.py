@@ -58,6 +58,7 @@ def build(app: FastAPI, operations: Sequence[Operation]) -> dict[str, Any]:
             _complete(operation["responses"])
     for name in _UNUSED:
         document["components"]["schemas"].pop(name, None)
+    _describe_by_reference(document["components"]["schemas"])
     return _with_short_names(document)
 
 
@@ -78,6 +79,25 @@ def _name_problem_type(content: dict[str, Any]) -> None:
     if reference in (_PROBLEM, f"{_REFERENCE}HTTPValidationError"):
         content.pop(JSON)
         content.setdefault(PROBLEM_TYPE, {})["schema"] = {"$ref": _PROBLEM}
+
+
+def _describe_by_reference(schemas: dict[str, Any]) -> None:
+    """A field without words of its own is described by what it holds: `usage` by the schema `Usage`."""
+    for schema in schemas.values():
+        for field in schema.get("properties", {}).values():
+            name = _referenced(field)
+            if name and "description" not in field and "description" in schemas[name]:
+                field["description"] = schemas[name]["description"]
+
+
+def _referenced(field: dict[str, Any]) -> str:
+    """The one schema that a field holds, by itself, in a list, or not at all."""
+    candidates = [field, field.get("items", {}), *field.get("anyOf", ())]
+    candidates += [candidate.get("items", {}) for candidate in field.get("anyOf", ())]
+    names = {
+        str(candidate["$ref"]).removeprefix(_REFERENCE) for candidate in candidates if "$ref" in candidate
+    }
+    return names.pop() if len(names) == 1 else ""
 
 
 def _with_short_names(document: dict[str, Any]) -> dict[str, Any]:
