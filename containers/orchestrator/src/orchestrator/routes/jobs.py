@@ -2,77 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from ai_semble.schemas.jobs import Job, JobEvent, JobPage, JobQuery, JobState
-from ai_semble.schemas.problem import Problem
+from orchestrator.description.routes import Responses, problem_responses
 from orchestrator.jobs.service import JobService
+from orchestrator.operations.operation import Codes
 
 LONGEST_WAIT_S = 60
 EVENT_STREAM = "text/event-stream"
+_EVENTS: dict[str, Any] = {
+    "description": "Server-sent events `state`, `progress` and, last, `end`; the data of each is a JobEvent. "
+    "A comment line is sent when nothing happens for 15 seconds.",
+    "content": {EVENT_STREAM: {"schema": {"type": "string"}}},
+}
 
 JobId = Annotated[str, Path(description="The job's `id`.")]
-Responses = dict[int | str, dict[str, Any]]
-_NOT_FOUND: Responses = {404: {"model": Problem, "description": "There is no such job."}}
-_WRONG: Responses = {422: {"model": Problem, "description": "A parameter is not valid."}}
+_WRONG = {422: ("invalid_request",)}
+_MISSING = {404: ("job_not_found",)}
 
 
 def routes() -> APIRouter:
     """The job routes; `app.state.jobs` is the JobService."""
-    router = APIRouter(prefix="/jobs", tags=["jobs"])
-    router.add_api_route("", _list, methods=["GET"], responses={**_WRONG}, summary="List jobs")
-    router.add_api_route(
-        "/{job_id}", _get, methods=["GET"], responses={**_NOT_FOUND, **_WRONG}, summary="One job"
-    )
-    router.add_api_route(
+    router = APIRouter(prefix="/jobs", tags=["Jobs"])
+    _add(router, "GET", "", _list, "List jobs", _WRONG)
+    _add(router, "GET", "/{job_id}", _get, "One job", _MISSING | _WRONG)
+    _add(
+        router,
+        "DELETE",
         "/{job_id}",
         _delete,
-        methods=["DELETE"],
-        response_model=Job,
-        summary="Cancel a job, or forget one that has ended",
-        responses={
+        "Cancel a job, or forget one that has ended",
+        {**_MISSING, 409: ("job_has_ended", "job_has_not_ended"), **_WRONG},
+        {
             202: {"model": Job, "description": "It runs, and is being cancelled."},
             204: {"description": "It was forgotten."},
-            409: {"model": Problem, "description": "It has ended, or not ended, already."},
-            **_NOT_FOUND,
-            **_WRONG,
         },
+        response_model=Job,
     )
-    router.add_api_route(
+    _add(
+        router,
+        "GET",
         "/{job_id}/result",
         _result,
-        methods=["GET"],
+        "The service's answer, as it was given",
+        {**_MISSING, 409: ("job_has_not_ended", "job_has_no_result")},
+        {200: {"description": "The answer, with its own content type.", "content": {"*/*": {}}}},
         response_class=Response,
-        summary="The service's answer, as it was given",
-        responses={
-            200: {"description": "The answer, with its own content type.", "content": {"*/*": {}}},
-            409: {"model": Problem, "description": "There is no result, or not yet."},
-            **_NOT_FOUND,
-            **_WRONG,
-        },
     )
-    router.add_api_route(
+    _add(
+        router,
+        "GET",
         "/{job_id}/events",
         _events,
-        methods=["GET"],
+        "What happens to a job, as it happens",
+        _MISSING,
+        {200: _EVENTS, 204: {"description": "The event named by `Last-Event-ID` was the last one."}},
         response_class=Response,
-        summary="What happens to a job, as it happens",
-        responses={
-            200: {
-                "description": "Server-sent events `state`, `progress` and, last, `end`; the data of each is "
-                "a JobEvent. A comment line is sent when nothing happens for 15 seconds.",
-                "content": {EVENT_STREAM: {"schema": {"type": "string"}}},
-            },
-            204: {"description": "The event named by `Last-Event-ID` was the last one."},
-            **_NOT_FOUND,
-            **_WRONG,
-        },
     )
     return router
+
+
+def _add(
+    router: APIRouter,
+    method: str,
+    path: str,
+    endpoint: Callable[..., Any],
+    summary: str,
+    codes: Codes,
+    responses: Responses | None = None,
+    **settings: Any,
+) -> None:
+    """One route, described with the error codes that it can answer."""
+    described = {**(responses or {}), **problem_responses("/jobs", codes)}
+    router.add_api_route(path, endpoint, methods=[method], summary=summary, responses=described, **settings)
 
 
 def accepted(job: Job) -> Response:
