@@ -34,7 +34,12 @@ class _Part(BaseModel):
 class Comparison(_Part):
     """One column compared with a value. As in SQL, a null fulfils nothing but `is_null`."""
 
-    column: str = Field(min_length=1, max_length=255, examples=["amount"])
+    column: str = Field(
+        min_length=1,
+        max_length=255,
+        description="The column whose value is compared; upper and lower case count.",
+        examples=["amount"],
+    )
     op: Literal[
         "eq",
         "ne",
@@ -61,19 +66,33 @@ class Comparison(_Part):
 class AllOf(_Part):
     """All conditions hold."""
 
-    and_: list[Condition] = Field(alias="and", min_length=1, max_length=1000)
+    and_: list[Condition] = Field(
+        alias="and",
+        min_length=1,
+        max_length=1000,
+        description="Conditions that must all be true; nested at most 50 levels deep.",
+    )
 
 
 class AnyOf(_Part):
     """At least one condition holds."""
 
-    or_: list[Condition] = Field(alias="or", min_length=1, max_length=1000)
+    or_: list[Condition] = Field(
+        alias="or",
+        min_length=1,
+        max_length=1000,
+        description="Conditions of which one must be true; nested at most 50 levels deep.",
+    )
 
 
 class Not(_Part):
     """The condition does not hold."""
 
-    not_: Condition = Field(alias="not")
+    not_: Condition = Field(
+        alias="not",
+        description="The condition that must be false. Where it is null, as with a null in the column, "
+        "this one is null too, and the row does not fulfil it.",
+    )
 
 
 def _kind(value: Any) -> str:
