@@ -33,7 +33,8 @@ main() {
   done
   pin requirements-dev.txt "${projects[@]}" scripts/lib/build.in --group pyproject.toml:dev
   options+=(--constraints requirements-dev.txt)
-  pin containers/requirements-embedded.txt "${projects[@]}" scripts/lib/build.in
+  pin containers/requirements-embedded.txt "${projects[@]}" scripts/lib/build.in scripts/lib/embedded.in \
+    --no-emit-package scipy # treelite's, which is never imported
   for member in "${MEMBERS[@]}"; do
     # A member needs what the base package needs too.
     pin "containers/$member/requirements.txt" containers/base/pyproject.toml \

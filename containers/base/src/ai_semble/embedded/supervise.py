@@ -15,6 +15,7 @@ from ai_semble.embedded.errors import StartFailed
 from ai_semble.embedded.lifecycle import Policy
 from ai_semble.embedded.lock import SupervisorLock
 from ai_semble.embedded.logfile import LogFile
+from ai_semble.embedded.openmp import with_openmp
 from ai_semble.embedded.process import child_variables, cores
 from ai_semble.embedded.state import write_state
 from ai_semble.embedded.supervisor import Care, Program, Supervisor, Timing
@@ -64,7 +65,11 @@ def care(config: Config, paths: Paths) -> Care:
     """How the configuration wants services to be treated."""
     settings = config.embedded
     return Care(
-        variables=child_variables(os.environ, paths.state_dir, config.resources.threads or cores()),
+        variables=child_variables(
+            with_openmp(os.environ, paths.run_dir / "lib"),
+            paths.state_dir,
+            config.resources.threads or cores(),
+        ),
         policy=Policy(
             failing_after=settings.failing_after,
             hung_after_s=settings.hung_after_s,

@@ -17,6 +17,7 @@ from ai_semble.embedded import http
 from ai_semble.embedded.lifecycle import Phase
 from ai_semble.embedded.state import ServiceState, SupervisorState, read_state
 from ai_semble.embedded.supervise import lock_of, state_file
+from ai_semble.health import resident_bytes
 from ai_semble.schemas.health import EnvironmentHealth, ServiceHealth, State
 from ai_semble.topology import ORCHESTRATOR, SERVICES
 
@@ -56,15 +57,15 @@ class Seen:
 
     @property
     def memory_bytes(self) -> int:
-        """Resident memory of the process and its workers; of the process alone when these are hidden."""
+        """Resident memory of the process and its workers."""
         if self.kept is None or self.kept.pid is None:
             return 0
+        if self.health is not None:
+            return self.health.memory_bytes
         try:
-            process = psutil.Process(self.kept.pid)
-            family = [process, *process.children(recursive=True)]
-            return sum(member.memory_info().rss for member in family)
+            return resident_bytes(psutil.Process(self.kept.pid))
         except psutil.Error:
-            return self.health.memory_bytes if self.health else 0
+            return 0
 
 
 @dataclass(frozen=True)
