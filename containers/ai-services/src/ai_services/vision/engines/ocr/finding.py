@@ -11,7 +11,6 @@ import numpy as np
 from ai_services.vision.engines.ocr.quads import clockwise, size_of
 from ai_services.vision.engines.sessions import Session
 from ai_services.vision.imaging.picture import Floats, Pixels
-from ai_services.vision.imaging.shaping import resize
 
 STRIDE: Final = 32
 _INK: Final = 0.3
@@ -29,22 +28,17 @@ class Region:
     certainty: float
 
 
-def find_regions(session: Session, tile: Pixels) -> list[Region]:
-    """Regions of text in pixels of the tile. Memory grows by about 180 MB a megapixel of the tile."""
-    height, width = tile.shape[:2]
-    probabilities = session.run(prepare(tile))[0][0, 0]
-    scale = (width / probabilities.shape[1], height / probabilities.shape[0])
-    return [
-        Region(region.quad * np.asarray(scale, np.float32), region.certainty)
-        for region in decode(probabilities)
-    ]
+def text_map(session: Session, tile: Pixels) -> Floats:
+    """How likely each pixel is text, (height, width) as the tile, whose sides are multiples of 32.
+
+    It takes about 180 MB for each megapixel of the tile.
+    """
+    probabilities: Floats = session.run(prepare(tile))[0][0, 0]
+    return probabilities
 
 
 def prepare(tile: Pixels) -> Floats:
-    """(1, 3, height, width) BGR in -1..1, both sides multiples of 32."""
-    height, width = (max(STRIDE, round(side / STRIDE) * STRIDE) for side in tile.shape[:2])
-    if (height, width) != tile.shape[:2]:
-        tile = resize(tile, width, height)
+    """(1, 3, height, width) BGR in -1..1."""
     blob = cv2.dnn.blobFromImage(tile, 1 / 127.5, mean=(127.5, 127.5, 127.5), swapRB=True)
     return np.asarray(blob, np.float32)
 

@@ -61,9 +61,9 @@ class TextReader:
     def _find(self, page: Pixels) -> list[Region]:
         height, width = page.shape[:2]
         plan = Plan.of(width, height)
-        regions = plan.join([finding.find_regions(self._finder, tile) for tile in plan.cut(page)])
+        found = finding.decode(plan.map(page, lambda tile: finding.text_map(self._finder, tile)))
         scale = np.asarray((width / plan.width, height / plan.height), np.float32)
-        return [Region(region.quad * scale, region.certainty) for region in regions]
+        return [Region(region.quad * scale, region.certainty) for region in found]
 
     def _read_some(self, page: Pixels, regions: list[Region]) -> list[FoundLine]:
         """Tall regions are read with their lower end last, which is right for text written downwards."""
