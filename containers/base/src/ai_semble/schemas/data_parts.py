@@ -112,8 +112,8 @@ class Fill(Request):
     value: Scalar = Field(None, description="This value. Give either `value` or `method`.")
     method: Literal["mean", "median", "mode", "min", "max", "forward", "backward"] | None = Field(
         None,
-        description="The column's own mean, median, mode, min or max, or the nearest value before (`forward`) "
-        "or after (`backward`) it, in the order of `order_by` or else of the rows.",
+        description="The column's own mean, median, mode, min or max, or the nearest value before "
+        "(`forward`) or after (`backward`) it, in the order of `order_by` or else of the rows.",
     )
 
 
@@ -144,7 +144,10 @@ class Output(Request):
     """Where the answer is kept instead of being sent."""
 
     dataset: DatasetName
-    format: Format = "parquet"
+    format: Format = Field(
+        "parquet",
+        description="Format of the dataset's file. An xlsx holds 1,048,575 rows and 16,384 columns at most.",
+    )
     compression: Compression = Field(
         "none", description="For csv, tsv, json and jsonl. The others compress by themselves."
     )
