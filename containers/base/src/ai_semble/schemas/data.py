@@ -41,7 +41,10 @@ class Filter(Request):
     """Keep the rows that fulfil a condition."""
 
     operation: Literal["filter"]
-    where: Where
+    where: Where = Field(
+        description="Rows stay for which this is true, not those for which it is false or null: an object, "
+        "or text as in SQL."
+    )
 
 
 class Select(Request):
@@ -73,7 +76,10 @@ class Sort(Request):
 
     operation: Literal["sort"]
     by: list[Column | SortKey] = Field(
-        min_length=1, max_length=50, examples=[["country", {"column": "value"}]]
+        min_length=1,
+        max_length=50,
+        description="What to sort by, the first key first. A name alone: smallest first, nulls last.",
+        examples=[["country", {"column": "value"}]],
     )
 
 
@@ -102,7 +108,12 @@ class Join(Request):
         max_length=20,
         description="Columns that must be equal; none for `cross`. Nulls are equal to nothing.",
     )
-    how: Literal["inner", "left", "right", "full", "semi", "anti", "cross"] = "inner"
+    how: Literal["inner", "left", "right", "full", "semi", "anti", "cross"] = Field(
+        "inner",
+        description="Which rows are in the answer. `inner`: pairs with equal keys; `left`, `right`, `full`: "
+        "also the rows of that side, or of both, that have no partner; `semi`, `anti`: rows of the left "
+        "table that have a partner, or none, without columns of the right; `cross`: every pair.",
+    )
     suffix: str = Field(
         "_right",
         min_length=1,
@@ -134,7 +145,9 @@ class Deduplicate(Request):
 
     operation: Literal["deduplicate"]
     columns: Columns | None = Field(None, description="Rows are equal if these columns are; all by default.")
-    keep: Literal["first", "last"] = "first"
+    keep: Literal["first", "last"] = Field(
+        "first", description="Which of the equal rows stays, in the order of `order_by`."
+    )
     order_by: list[Column | SortKey] = Field(
         [], max_length=20, description="What first and last mean; the order of the rows by default."
     )
@@ -163,7 +176,7 @@ class Sample(Request):
         None, ge=1, le=10_000_000, description="How many. Give either `rows` or `fraction`."
     )
     fraction: float | None = Field(None, gt=0, le=1, description="Which share, about.")
-    seed: int = Field(0, ge=0, le=2**31 - 1)
+    seed: int = Field(0, ge=0, le=2**31 - 1, description="Another seed takes other rows.")
 
 
 class Rule(Request):
@@ -171,19 +184,40 @@ class Rule(Request):
 
     check: Literal["not_null", "unique", "one_of", "range", "length", "matches", "type", "expression"] = (
         Field(
-            description="`not_null`; `unique` (over `columns`); `one_of` (`values`); `range` and `length` (`min`, "
-            "`max`, both included); `matches` (`pattern`, the whole text); `type` (the text can be read as `type`); "
-            "`expression`."
+            description="`not_null`; `unique` (over `columns`); `one_of` (`values`); `range` and `length` "
+            "(`min`, `max`, both included); `matches` (`pattern`, the whole text); `type` (the text can be read "
+            "as `type`); `expression`."
         )
     )
     name: str | None = Field(None, max_length=100, description="Name in the answer; made up by default.")
-    column: Column | None = None
-    columns: Columns | None = None
-    values: list[Scalar] | None = Field(None, min_length=1, max_length=10_000)
-    min: Scalar = None
-    max: Scalar = None
-    pattern: str | None = Field(None, max_length=1000)
-    type: TypeName | None = None
+    column: Column | None = Field(
+        None, description="The column that is checked; every check but `expression` and `unique` needs it."
+    )
+    columns: Columns | None = Field(
+        None, description="For `unique`: no two rows may be equal in all of these. Rows with a null are good."
+    )
+    values: list[Scalar] | None = Field(
+        None, min_length=1, max_length=10_000, description="For `one_of`: what is allowed; a null always is."
+    )
+    min: Scalar = Field(
+        None,
+        description="For `range`: the smallest value that is good, dates and times as ISO 8601 text. "
+        "For `length`: the fewest characters of a text or items of a list.",
+    )
+    max: Scalar = Field(
+        None,
+        description="For `range`: the largest value that is good, dates and times as ISO 8601 text. "
+        "For `length`: the most characters of a text or items of a list.",
+    )
+    pattern: str | None = Field(
+        None,
+        max_length=1000,
+        description="For `matches`: a regular expression (RE2) for the whole text; values of other types "
+        "are matched as text.",
+    )
+    type: TypeName | None = Field(
+        None, description="For `type`: what every value that is not null can be converted to."
+    )
     expression: Expression | None = Field(None, description="True or null for a good row.")
 
 
@@ -199,7 +233,12 @@ class Convert(Request):
     """Change the types of columns; with `output`, also the format of a dataset."""
 
     operation: Literal["convert"]
-    types: dict[Column, TypeName | Conversion] = Field({}, max_length=1000)
+    types: dict[Column, TypeName | Conversion] = Field(
+        {},
+        max_length=1000,
+        description="Column -> new type; the other columns stay as they are.",
+        examples=[{"amount": "decimal(12,2)", "day": {"type": "date", "format": "%d/%m/%Y"}}],
+    )
     on_error: Literal["fail", "null"] = Field(
         "fail", description="What becomes of a value that does not fit."
     )
@@ -210,7 +249,11 @@ class Sql(Request):
 
     operation: Literal["sql"]
     query: str = Field(
-        min_length=1, max_length=100_000, examples=["SELECT country, sum(amount) FROM sales GROUP BY country"]
+        min_length=1,
+        max_length=100_000,
+        description="One SELECT, which may begin with WITH. Names with `-` stand in double quotes. "
+        "Only functions of a list may be called; none of them reads files or settings.",
+        examples=["SELECT country, sum(amount) FROM sales GROUP BY country"],
     )
 
 
@@ -237,7 +280,12 @@ class Pipeline(Request):
     """Several operations, each on the answer of the one before. `analyze` and `validate` can only be last."""
 
     operation: Literal["pipeline"]
-    steps: list[Step] = Field(min_length=1, max_length=50)
+    steps: list[Step] = Field(
+        min_length=1,
+        max_length=50,
+        description="The operations in order, each without `data`, `output` and `limit`: those are given "
+        "once, for the pipeline.",
+    )
 
 
 class Surroundings(Request):
