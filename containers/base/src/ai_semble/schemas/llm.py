@@ -222,20 +222,49 @@ class _OpenAiRequest(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    model: str | None = Field(None, max_length=256, examples=["smollm2-135m-instruct"])
+    model: str | None = Field(
+        None,
+        max_length=256,
+        description="Name from `GET /v1/models`; without it, the first one there.",
+        examples=["smollm2-135m-instruct"],
+    )
     max_tokens: int | None = Field(
         None,
         ge=0,
         le=MAX_TOKENS,
         description="Most tokens written; otherwise what the context holds.",
     )
-    temperature: float | None = Field(None, ge=0, le=2)
-    top_p: float | None = Field(None, ge=0, le=1)
+    temperature: float | None = Field(
+        None,
+        ge=0,
+        le=2,
+        description="0 always takes the likeliest token, higher values vary more; without it, the engine's own.",
+    )
+    top_p: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Only the likeliest tokens that make up this much probability are drawn from; without it, "
+        "the engine's own.",
+    )
     n: int | None = Field(None, ge=1, le=128, description="Answers; each takes a slot.")
-    stop: str | list[str] | None = None
-    seed: int | None = Field(None, ge=-(2**63), lt=2**63)
-    stream: bool | None = False
-    stream_options: dict[str, Any] | None = None
+    stop: str | list[str] | None = Field(
+        None, description="A text or several; writing ends before any of them."
+    )
+    seed: int | None = Field(
+        None,
+        ge=-(2**63),
+        lt=2**63,
+        description="The same seed and request give the same text on the same machine.",
+    )
+    stream: bool | None = Field(
+        False, description="Answer as server-sent events: OpenAI's chunks, then `[DONE]`."
+    )
+    stream_options: dict[str, Any] | None = Field(
+        None,
+        description="With `include_usage: true` a stream has one more chunk, with `usage` and no choices.",
+        examples=[{"include_usage": True}],
+    )
 
 
 class ChatCompletionRequest(_OpenAiRequest):
@@ -245,13 +274,32 @@ class ChatCompletionRequest(_OpenAiRequest):
         json_schema_extra={"examples": [{"messages": [{"role": "user", "content": "Hello, how are you?"}]}]}
     )
 
-    messages: list[dict[str, Any]] = Field(min_length=1, max_length=10_000)
-    max_completion_tokens: int | None = Field(None, ge=1, le=MAX_TOKENS)
+    messages: list[dict[str, Any]] = Field(
+        min_length=1,
+        max_length=10_000,
+        description="The conversation, oldest first, in OpenAI's form. `content` is a text or a list of text "
+        "parts; the built-in engine refuses pictures and sound.",
+    )
+    max_completion_tokens: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_TOKENS,
+        description="OpenAI's newer name of `max_tokens`; it counts if both are given.",
+    )
     response_format: dict[str, Any] | None = Field(
         None, description="`text`, `json_object` or `json_schema`; the schema is enforced."
     )
-    tools: list[dict[str, Any]] | None = Field(None, max_length=128)
-    tool_choice: str | dict[str, Any] | None = None
+    tools: list[dict[str, Any]] | None = Field(
+        None,
+        max_length=128,
+        description="Functions that the model may ask for, in OpenAI's form. All together, the built-in engine "
+        "takes 2,000 JSON values, and 256 alternatives (enum, anyOf, oneOf, several types).",
+    )
+    tool_choice: str | dict[str, Any] | None = Field(
+        None,
+        description="`auto` (default): the model decides; `none`; `required`, if the model's chat template knows "
+        "tools. An object that names a function counts as `auto` in the built-in engine.",
+    )
 
 
 class TextCompletionRequest(_OpenAiRequest):
@@ -259,7 +307,7 @@ class TextCompletionRequest(_OpenAiRequest):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"prompt": "Once upon a time"}]})
 
-    prompt: str = Field(min_length=1)
+    prompt: str = Field(min_length=1, description="What the model continues, without a chat template.")
 
 
 class ModelCard(BaseModel):
@@ -267,10 +315,12 @@ class ModelCard(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
-    id: str = Field(examples=["smollm2-135m-instruct"])
+    id: str = Field(description="What requests call it in `model`.", examples=["smollm2-135m-instruct"])
     object: Literal["model"] = "model"
     created: int = Field(description="Unix time at which it was loaded.", examples=[1795349825])
-    owned_by: str = Field("ai-semble", examples=["ai-semble"])
+    owned_by: str = Field(
+        "ai-semble", description="Always `ai-semble`, whoever made the model.", examples=["ai-semble"]
+    )
     context: int | None = Field(
         None, description="Tokens that prompt and answer may have together.", examples=[4096]
     )
