@@ -208,7 +208,10 @@ class LabelWithExamples(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: LabelName = Field(examples=["billing"])
+    name: LabelName = Field(
+        description="The label in the answer. Its words count, too: let them say what is meant.",
+        examples=["billing"],
+    )
     examples: list[Text] = Field(
         min_length=1,
         max_length=50,
