@@ -8,8 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ai_semble.schemas.nlp import EntityType, NlpTask, PiiType
 
-Score = Field(ge=0, le=1, examples=[0.93])
-
 
 class _Answer(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -18,7 +16,7 @@ class _Answer(BaseModel):
 class Span(_Answer):
     """A piece of the text as it was sent."""
 
-    text: str = Field(examples=["Tokyo"])
+    text: str = Field(description="From `start` to `end`, not changed in any way.", examples=["Tokyo"])
     start: int = Field(description="First character, counted in Unicode code points from 0.", examples=[8])
     end: int = Field(description="One past the last character.", examples=[13])
 
@@ -26,18 +24,21 @@ class Span(_Answer):
 class ClassScores(_Answer):
     """The three scores add up to 1."""
 
-    positive: float
-    neutral: float
-    negative: float
+    positive: float = Field(ge=0, le=1, description="Probability of a positive text.", examples=[0.9])
+    neutral: float = Field(ge=0, le=1, description="Probability that nothing is judged.", examples=[0.06])
+    negative: float = Field(ge=0, le=1, description="Probability of a negative text.", examples=[0.04])
 
 
 class Sentiment(_Answer):
     """Result of `sentiment`."""
 
-    label: Literal["positive", "neutral", "negative"]
+    label: Literal["positive", "neutral", "negative"] = Field(description="The class with the highest score.")
     score: float = Field(description="From -1 (negative) to 1 (positive).", examples=[0.86])
     scores: ClassScores
-    language: str
+    language: str = Field(
+        description="ISO 639 code, as given or detected; a text without letters counts as `en`.",
+        examples=["en"],
+    )
 
 
 class Entity(Span):
@@ -55,14 +56,22 @@ class Entities(_Answer):
     """Result of `entities`."""
 
     entities: list[Entity]
-    language: str
+    language: str = Field(
+        description="`en` or `ja`, as given or detected; a text without letters counts as `en`.",
+        examples=["en"],
+    )
 
 
 class LanguageScore(_Answer):
     """A language that it may be."""
 
     language: str = Field(description="ISO 639 code; `und` when there are no letters.", examples=["ja"])
-    score: float = Score
+    score: float = Field(
+        ge=0,
+        le=1,
+        description="Certainty; 0 for `und`. Those of several candidates need not add up to 1.",
+        examples=[0.93],
+    )
 
 
 class Language(LanguageScore):
@@ -74,18 +83,28 @@ class Language(LanguageScore):
 class Keyword(_Answer):
     """One keyword."""
 
-    text: str = Field(examples=["machine learning"])
-    score: float = Score
+    text: str = Field(description="As it is written where it occurs first.", examples=["machine learning"])
+    score: float = Field(
+        ge=0,
+        le=1,
+        description="How well it stands for the text: by its meaning (60 %), frequency, place and length.",
+        examples=[0.93],
+    )
     count: int = Field(description="How often it occurs, within longer keywords too.", examples=[3])
-    start: int = Field(description="Where it occurs first.", examples=[17])
-    end: int
+    start: int = Field(
+        description="Where it occurs first, counted in Unicode code points from 0.", examples=[17]
+    )
+    end: int = Field(description="One past its last character there.", examples=[33])
 
 
 class Keywords(_Answer):
     """Result of `keywords`."""
 
     keywords: list[Keyword]
-    language: str
+    language: str = Field(
+        description="`en` or `ja`, as given or detected; a text without letters counts as `en`.",
+        examples=["en"],
+    )
 
 
 class RankedSentence(Span):
@@ -97,16 +116,20 @@ class RankedSentence(Span):
 class Summary(_Answer):
     """Result of `summarize`."""
 
-    summary: str
+    summary: str = Field(
+        description="The sentences, joined by spaces; in Japanese, Chinese and Thai by nothing."
+    )
     sentences: list[RankedSentence] = Field(description="In the order of the text.")
-    sentences_in_text: int
-    language: str
+    sentences_in_text: int = Field(description="How many the whole text has.", examples=[42])
+    language: str = Field(
+        description="ISO 639 code, as given or detected; `und` for a text without letters.", examples=["en"]
+    )
 
 
 class Token(Span):
     """A word or a sign."""
 
-    lemma: str = Field(examples=["go"])
+    lemma: str = Field(description="Dictionary form.", examples=["go"])
     pos: str = Field(description="Universal part of speech.", examples=["VERB"])
     tag: str = Field(description="The tagger's own part of speech.", examples=["VBD"])
     reading: str | None = Field(None, description="Japanese: in katakana.", examples=["トウキョウ"])
@@ -117,7 +140,10 @@ class Tokens(_Answer):
     """Result of `tokenize`."""
 
     tokens: list[Token]
-    language: str
+    language: str = Field(
+        description="`en` or `ja`, as given or detected; a text without letters counts as `en`.",
+        examples=["en"],
+    )
 
 
 class Embedding(_Answer):
@@ -138,18 +164,21 @@ class SimilarityMatrix(_Answer):
     matrix: list[list[float]] = Field(description="Row i, column k: cosine of texts i and k.")
 
 
+_FIT = "All labels' scores add up to 1; with `multi_label` each stands alone, and from 0.5 on a label fits."
+
+
 class LabelScore(_Answer):
     """A label and how well it fits."""
 
-    label: str
-    score: float = Score
+    label: str = Field(description="As the request names it.", examples=["sports"])
+    score: float = Field(ge=0, le=1, description=_FIT, examples=[0.93])
 
 
 class Classification(_Answer):
     """Result of `classify`."""
 
     label: str = Field(description="The best label.")
-    score: float = Score
+    score: float = Field(ge=0, le=1, description=_FIT, examples=[0.93])
     labels: list[LabelScore] = Field(description="All labels, best first.")
 
 
@@ -157,7 +186,13 @@ class PiiFinding(Span):
     """One piece of personal data."""
 
     type: PiiType
-    score: float = Score
+    score: float = Field(
+        ge=0,
+        le=1,
+        description="Certainty: 0.6 for a name found by the model; 0.5 to 0.99 for a pattern, more if a word "
+        "beside it says what it is.",
+        examples=[0.99],
+    )
     masked: str = Field(description="What stands for it in the masked text.", examples=["[EMAIL]"])
 
 
@@ -169,7 +204,9 @@ class PiiReport(_Answer):
     names_searched: bool = Field(
         description="false when the language has no model for names: then only patterns were searched."
     )
-    language: str
+    language: str = Field(
+        description="ISO 639 code, as given or detected; `und` for a text without letters.", examples=["en"]
+    )
 
 
 Result = (
@@ -199,8 +236,12 @@ class NlpAnswer(_Answer):
 
     task: NlpTask
     models: list[str] = Field(description="Models that were used.", examples=[["use-multilingual-v3"]])
-    result: Result | None = None
-    results: list[Result] | None = None
+    result: Result | None = Field(
+        None, description="For `text`, and for a similarity matrix; otherwise it is left out."
+    )
+    results: list[Result] | None = Field(
+        None, description="For `texts`: one for each, in their order; otherwise it is left out."
+    )
     timings: Timings
 
 
@@ -208,15 +249,17 @@ class EmbeddingItem(_Answer):
     """The vector of one input."""
 
     object: Literal["embedding"] = "embedding"
-    index: int
+    index: int = Field(description="Place of its text in `input`, from 0.", examples=[0])
     embedding: list[float] | str = Field(description="Numbers, or base64 of little-endian float32.")
 
 
 class EmbeddingUsage(_Answer):
     """Tokens of all inputs together."""
 
-    prompt_tokens: int
-    total_tokens: int
+    prompt_tokens: int = Field(
+        description="Counted by the model's own tokenizer, without the marks of begin and end.", examples=[8]
+    )
+    total_tokens: int = Field(description="The same, since nothing is written.", examples=[8])
 
 
 class EmbeddingsAnswer(_Answer):
@@ -224,5 +267,5 @@ class EmbeddingsAnswer(_Answer):
 
     object: Literal["list"] = "list"
     data: list[EmbeddingItem]
-    model: str
+    model: str = Field(description="Model that made the vectors.", examples=["use-multilingual-v3"])
     usage: EmbeddingUsage
