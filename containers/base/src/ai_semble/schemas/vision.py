@@ -90,8 +90,8 @@ class _Answer(BaseModel):
 class Point(_Answer):
     """A place in the upright original picture, in pixels from its upper left corner."""
 
-    x: int = Field(examples=[212])
-    y: int = Field(examples=[112])
+    x: int = Field(description="From the left edge, 0 to the picture's width.", examples=[212])
+    y: int = Field(description="From the upper edge, 0 to the picture's height.", examples=[112])
 
 
 class Box(_Answer):
@@ -99,8 +99,8 @@ class Box(_Answer):
 
     x: int = Field(description="Left edge.", examples=[172])
     y: int = Field(description="Upper edge.", examples=[74])
-    width: int = Field(examples=[105])
-    height: int = Field(examples=[106])
+    width: int = Field(description="Right edge minus `x`.", examples=[105])
+    height: int = Field(description="Lower edge minus `y`.", examples=[106])
 
 
 class ImageInfo(_Answer):
@@ -122,14 +122,19 @@ class DetectedObject(_Answer):
     """One thing in the picture."""
 
     label: str = Field(description="One of the 80 COCO classes.", examples=["cup"])
-    score: float = Field(examples=[0.52])
+    score: float = Field(
+        description="How sure the detector is of the kind and the place, 0 to 1.", examples=[0.52]
+    )
     box: Box
 
 
 class TextLine(_Answer):
     """One line of text, in reading order."""
 
-    text: str = Field(examples=["合計金額 123,456円 税込"])
+    text: str = Field(
+        description="The characters as read, single spaces between words.",
+        examples=["合計金額 123,456円 税込"],
+    )
     score: float = Field(description="Mean probability of its characters.", examples=[0.955])
     box: Box = Field(description="Smallest upright rectangle around the line.")
     polygon: tuple[Point, Point, Point, Point] = Field(
@@ -158,7 +163,10 @@ class Landmarks(_Answer):
 class Face(_Answer):
     """One face. Who it is, is not asked."""
 
-    score: float = Field(examples=[0.88])
+    score: float = Field(
+        description="How sure the detector is that it is a face, 0 to 1; the lower of a first and a closer look.",
+        examples=[0.88],
+    )
     box: Box
     landmarks: Landmarks
 
@@ -168,7 +176,7 @@ class Safety(_Answer):
 
     safe: bool = Field(description="`unsafe_score` is below `threshold`.", examples=[True])
     unsafe_score: float = Field(description="Probability of nudity.", examples=[0.032])
-    threshold: float = Field(examples=[0.5])
+    threshold: float = Field(description="`vision.unsafe_from` of the configuration, 0 to 1.", examples=[0.5])
 
 
 class VisionResponse(_Answer):
