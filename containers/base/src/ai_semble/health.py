@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import psutil
 
@@ -51,7 +52,16 @@ class HealthBoard:
             version=__version__,
             device=", ".join(sorted(devices)) or "cpu",
             models=models,
-            memory_bytes=self._process.memory_info().rss,
+            memory_bytes=resident_bytes(self._process),
             uptime_s=round(self._clock() - self._started, 3),
             pid=self._process.pid,
         )
+
+
+def resident_bytes(process: psutil.Process) -> int:
+    """Resident memory of a process and of the workers that it started."""
+    total = 0
+    for member in (process, *process.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):  # a worker may end at any moment
+            total += member.memory_info().rss
+    return total

@@ -72,7 +72,7 @@ class ServiceHealth(_Answer):
     version: str = Field(description="Version of Ai-semble that it runs.", examples=["2.0.0"])
     device: str = Field(description="Device that is really used.", examples=["cpu"])
     models: tuple[ModelStatus, ...] = Field((), description="Models that it uses.")
-    memory_bytes: int = Field(0, description="Resident memory of the process, in bytes.")
+    memory_bytes: int = Field(0, description="Resident memory of the process and its workers, in bytes.")
     uptime_s: float = Field(0, description="Seconds since the process started.")
     pid: int = Field(0, description="Process id, as the service sees it.")
 
