@@ -102,7 +102,7 @@ class Job(_Answer):
     reason: str = Field(description="The same in words.", examples=["The service answered."])
     progress: Progress = Field(description="How far it is.")
     service: str = Field(description="The service that is called.", examples=["llm"])
-    method: str = Field(examples=["POST"])
+    method: str = Field(description="The HTTP method of the call.", examples=["POST"])
     path: str = Field(description="The path that is called.", examples=["/ai/llm/completion"])
     request_id: str = Field(description="Id of the request that submitted it, as in all logs.")
     attempts: int = Field(description="How often the service was called.", examples=[1])
