@@ -202,7 +202,8 @@ class PiiReport(_Answer):
     text: str = Field(description="The text with everything found masked.")
     findings: list[PiiFinding]
     names_searched: bool = Field(
-        description="false when the language has no model for names: then only patterns were searched."
+        description="false when the language has no model for names, or `types` asks for none: then only "
+        "patterns were searched."
     )
     language: str = Field(
         description="ISO 639 code, as given or detected; `und` for a text without letters.", examples=["en"]
