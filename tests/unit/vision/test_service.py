@@ -6,6 +6,7 @@ import base64
 import io
 import re
 import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -256,6 +257,28 @@ def test_a_full_queue_refuses_with_a_time_to_wait(config: Config) -> None:
     busy = next(response for response in responses if response.status_code == 503)
     assert refused(busy, 503, "overloaded")
     assert int(busy.headers["retry-after"]) >= 1
+
+
+def test_an_order_whose_client_went_away_is_not_worked_on(config: Config) -> None:
+    vision = VisionConfig(workers=1, preload=("text", "safety"))
+    app = create_app(Runtime.create("vision", config.model_copy(update={"vision": vision})))
+    slow = encode(page(ENGLISH_PAGE * 3))
+    with serving(app) as url, httpx.Client(base_url=url, timeout=60) as api, ThreadPoolExecutor(2) as pool:
+        first = pool.submit(upload, api, slow, task="ocr")
+        wait_for(api, "ai_semble_vision_running", 1)
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(f"{url}{PATH}", files={"image": CAT}, data={"task": "safety"}, timeout=0.05)
+        wait_for(api, "ai_semble_vision_waiting", 0)
+        answered(first.result())
+        assert 'task="safety"' not in api.get("/metrics").text
+
+
+def wait_for(api: httpx.Client, gauge: str, value: int) -> None:
+    """Until the gauge has the value; fails when it takes long."""
+    until = time.monotonic() + 20
+    while f'{gauge}{{service="vision"}} {value}.0' not in api.get("/metrics").text:
+        assert time.monotonic() < until, f"{gauge} did not become {value}"
+        time.sleep(0.01)
 
 
 def test_without_its_model_a_task_says_how_to_get_it(config: Config, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from ai_services.models.store import ModelStore
 from ai_services.vision.analysis import Analyst
 from ai_services.vision.imaging.decoding import PictureDecoder
 from ai_services.vision.residency import Place, Reporter
-from ai_services.vision.routes import Desk, router
+from ai_services.vision.routes import Desk, create_router
 from ai_services.vision.shelf import Part, Shelf
 
 
@@ -40,7 +40,7 @@ def create_app(runtime: Runtime) -> FastAPI:
         runtime,
         title="Ai-semble vision",
         description="Labels, objects, text, faces, safety and vectors of pictures.",
-        routers=[router],
+        routers=[create_router()],
         lifespan=lifespan,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
 from io import BytesIO
@@ -21,8 +22,6 @@ _FORMATS = {"image/png": ("PNG", {"compress_level": 3}), "image/jpeg": ("JPEG", 
 OFFERED = (JSON, *_FORMATS)
 _LARGE = 4_000_000
 
-router = APIRouter(tags=["vision"])
-
 
 @dataclass(frozen=True)
 class Desk:
@@ -32,19 +31,38 @@ class Desk:
     pool: WorkPool
 
 
-@router.post("/ai/vision/analyze", response_class=Response)
-async def analyze(request: Request) -> Response:
-    """Labels, objects, text, faces, safety or a vector of one picture.
+def create_router() -> APIRouter:
+    """The route. It finds its Desk in `app.state.vision`."""
+    router = APIRouter(tags=["vision"])
 
-    Asked for `image/png` or `image/jpeg` (header `Accept`) it answers the picture with everything drawn in.
-    """
-    kind = chosen_type(request.headers.get("accept", ""))
-    order = await read_order(request)
-    if kind in _FORMATS and order.options.task is VisionTask.EMBED:
-        raise NotAcceptable("A vector cannot be drawn", hint="Ask for application/json.")
+    @router.post("/ai/vision/analyze")
+    async def analyze(request: Request) -> Response:
+        """Labels, objects, text, faces, safety or a vector of one picture, or the picture with them drawn."""
+        kind = chosen_type(request.headers.get("accept", ""))
+        order = await read_order(request)
+        if kind in _FORMATS and order.options.task is VisionTask.EMBED:
+            raise NotAcceptable("A vector cannot be drawn", hint="Ask for application/json.")
+        return await _answered(request, order, kind)
+
+    return router
+
+
+async def _answered(request: Request, order: Order, kind: str) -> Response:
+    """The answer. Where the client goes away while its order waits, it is not worked on at all."""
     desk: Desk = request.app.state.vision
-    body = await desk.pool.run(_work, desk.analyst, order, kind, time.perf_counter())
-    return Response(body, media_type=kind)
+    working = asyncio.create_task(desk.pool.run(_work, desk.analyst, order, kind, time.perf_counter()))
+    leaving = asyncio.create_task(_disconnected(request))
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        return Response(await working, media_type=kind) if working.done() else Response(status_code=499)
+    finally:
+        leaving.cancel()
+        working.cancel()
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _work(analyst: Analyst, order: Order, kind: str, asked: float) -> bytes:
