@@ -61,3 +61,8 @@ def use_everything(http: httpx.Client) -> None:
         "/data/process",
         {"operation": "sql", "data": rows, "query": "SELECT name, sum(value) FROM input GROUP BY 1"},
     )
+    asynchronous = {"Prefer": "respond-async"}
+    sentiment = {"text": "A job, too.", "task": "sentiment"}
+    accepted = http.post("/ai/nlp/process", json=sentiment, headers=asynchronous).raise_for_status()
+    while http.get(accepted.headers["location"]).raise_for_status().json()["ended_at"] is None:
+        time.sleep(0.05)
