@@ -229,7 +229,8 @@ def test_metrics_count_pictures_and_time(api: httpx.Client) -> None:
     text = api.get("/metrics").text
     assert re.search(r'ai_semble_vision_pictures_total\{service="vision",task="classify"\} [1-9]', text)
     assert 'ai_semble_vision_step_seconds_count{service="vision",step="decode"}' in text
-    assert 'ai_semble_model_loaded{model="ppocr-v6-small",service="vision"} 1.0' in text
+    resident = 'ai_semble_vision_model_resident{device="cpu",model="ppocr-v6-small",service="vision"} 1.0'
+    assert resident in text
     assert "ai_semble_vision_waiting" in text
 
 

@@ -37,12 +37,17 @@ class Reporter:
 
     def __init__(self, health: HealthBoard, metrics: Metrics) -> None:
         self._health = health
-        self._loaded = metrics.gauge("ai_semble_model_loaded", "1 while the model is in memory.", ["model"])
-        self._seconds = metrics.gauge("ai_semble_model_load_seconds", "Time that loading took.", ["model"])
+        self._resident = metrics.gauge(
+            "ai_semble_vision_model_resident", "1 while the model is in memory.", ["model", "device"]
+        )
+        self._seconds = metrics.gauge(
+            "ai_semble_vision_model_load_seconds", "Time that loading took.", ["model"]
+        )
 
     def tell(self, status: ModelStatus) -> None:
         self._health.set_model(status)
-        self._loaded.labels(status.name).set(status.state is ModelState.LOADED)
+        if status.state is ModelState.LOADED:
+            self._resident.labels(status.name, status.device).set(1)
 
     def took(self, model: str, seconds: float) -> None:
         self._seconds.labels(model).set(seconds)
