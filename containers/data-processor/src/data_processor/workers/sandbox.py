@@ -44,8 +44,9 @@ def enter(folder: Path, limits: Limits) -> None:
     if len(list(Path("/proc/self/task").iterdir())) != 1:
         raise RuntimeError("Landlock holds for the calling thread and its children, and there are others")
     libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     limit_resources(limits)
+    # Only now: a process that may not be dumped has a /proc/self that belongs to root.
+    libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     confine(libc, read=python_folders(), write=[folder])
 
 
