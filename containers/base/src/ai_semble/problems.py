@@ -93,7 +93,9 @@ def place_of(item: Mapping[str, Any]) -> tuple[int | str, ...]:
 
 def _path(location: tuple[int | str, ...]) -> str:
     parts = [str(part) for part in location]
-    return ".".join(parts[1:] if parts[0] in ("body", "query", "path", "header") else parts) or "body"
+    if parts[:1] in (["body"], ["query"], ["path"], ["header"]):
+        parts = parts[1:]
+    return ".".join(parts) or "body"
 
 
 def install(app: FastAPI, source: str) -> None:

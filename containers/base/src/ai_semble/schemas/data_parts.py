@@ -58,7 +58,7 @@ class StoredDataset(Request):
 
 
 def _kind_of_data(value: Any) -> str:
-    keys = value if isinstance(value, dict) else vars(value)
+    keys = value if isinstance(value, dict) else getattr(value, "__dict__", ())
     return "dataset" if "dataset" in keys and "records" not in keys else "records"
 
 

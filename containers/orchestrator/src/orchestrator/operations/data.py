@@ -47,6 +47,8 @@ _FILE_TYPES = (
     "application/vnd.apache.parquet",
     "application/vnd.apache.arrow.file",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "application/gzip",
+    "application/zstd",
     "application/octet-stream",
 )
 
