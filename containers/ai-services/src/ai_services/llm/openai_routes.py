@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
-from ai_semble.errors import MalformedBody, NotReady
+from ai_semble.errors import InvalidRequest, MalformedBody, NotReady
 from ai_semble.schemas.llm import ChatCompletionRequest, ModelCard, ModelList, TextCompletionRequest
 from ai_semble.service import runtime_of
 from ai_services.llm.desk import Desk
@@ -76,11 +76,13 @@ async def models(request: Request) -> ModelList:
 
 
 def _call(body: bytes, shape: type[ChatCompletionRequest | TextCompletionRequest], *, chat: bool) -> Call:
-    """The body as a call. Raises MalformedBody, RequestValidationError."""
+    """The body as a call. Raises MalformedBody, InvalidRequest, RequestValidationError."""
     try:
         members = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise MalformedBody(f"The body is not valid JSON: {error}") from error
+    if not isinstance(members, dict):
+        raise InvalidRequest("The body has to be a JSON object")
     try:
         request = shape.model_validate(members)
     except ValidationError as error:
