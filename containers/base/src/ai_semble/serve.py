@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import ipaddress
 import os
+import resource
 import socket
 from pathlib import Path
 
@@ -18,11 +19,14 @@ from ai_semble.secrets import TOKEN_VARIABLE, ensure_token
 from ai_semble.service import Runtime, ServiceApp
 from ai_semble.topology import ORCHESTRATOR, SERVICES
 
+_OPEN_FILES = 65_536
+
 
 def serve(service: str, config: Config) -> None:
     """Listen and answer; returns after SIGTERM or SIGINT, when the running requests have ended."""
     configure_logs(service, config.logs.level)
     refuse_open_address(config)
+    allow_many_connections()
     runtime = create_runtime(service, config)
     app = SERVICES[service].create_app(runtime)
     settings = uvicorn.Config(
@@ -63,6 +67,14 @@ class Server(uvicorn.Server):
         if isinstance(self._app, ServiceApp):
             self._app.begin_stop()
         await super().shutdown(sockets)
+
+
+def allow_many_connections() -> None:
+    """Each connection is an open file, and the usual 1,024 are fewer than `server.max_requests` need."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def create_runtime(service: str, config: Config) -> Runtime:
