@@ -11,6 +11,8 @@
 #   shell          the scripts
 #   docs           generated pages are fresh, and what the README says works
 #   integration    the whole platform; --target=inprocess (default) or embedded (supervised processes)
+#   load           speed and memory against peers, in one run; --quick, or a subject: gateway llm vision
+#                  nlp data memory; table and chart go to tests/load/results/
 #
 #   --coverage     measure what the tests reach; the report is printed, and written to htmlcov/
 #
@@ -33,7 +35,7 @@ main() {
   local tier="${1-}" pytest_options=()
   shift || true
   case "$tier" in
-    all | quick | lint | unit | contract | shell | docs | integration) ;;
+    all | quick | lint | unit | contract | shell | docs | integration | load) ;;
     --help | -h) usage && return ;;
     '') die_usage "there is no tier" "$HELP" ;;
     *) die_usage "unknown tier $tier" "$HELP" ;;
@@ -72,6 +74,7 @@ run_all() {
   run_shell "$@"
   run_docs "$@"
   for TARGET in inprocess embedded; do run_integration "$@"; done
+  run_load --quick
 }
 
 run_quick() {
@@ -93,6 +96,7 @@ run_unit() { tier unit tests/unit "$@"; }
 run_contract() { tier contract tests/contract "$@"; }
 run_shell() { tier shell tests/shell "$@"; }
 run_docs() { tier docs tests/docs "$@"; }
+run_load() { step load python -m tests.load "$@"; }
 run_integration() { tier "integration ($TARGET)" tests/integration --target="$TARGET" "$@"; }
 
 # tier NAME PYTEST_OPTION... - one pytest run
