@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import duckdb
 import ibis
@@ -44,6 +44,19 @@ class Page:
     columns: list[dict[str, str]]
     records: list[orjson.Fragment]
     total: int
+
+
+class Countable(Protocol):
+    """A table with what is known about it; `operations.frame.Frame` is one."""
+
+    @property
+    def table(self) -> ibis.Table: ...
+    @property
+    def streams(self) -> bool: ...
+    @property
+    def counted(self) -> ibis.Table | None: ...
+    @property
+    def rows(self) -> int | None: ...
 
 
 class Session:
@@ -126,7 +139,7 @@ class Session:
     def row(self, expression: ibis.Table) -> Mapping[str, Any]:
         """The only row of a table."""
         cursor = self.run(self.sql(expression))
-        names = [item[0] for item in cursor.description or ()]
+        names, _ = header(cursor)
         values = cursor.fetchall()[0]
         self.note_spill()
         return dict(zip(names, values, strict=True))
@@ -138,31 +151,32 @@ class Session:
         return found
 
     def count(self, expression: ibis.Table) -> int:
-        found = self.run(select("count(*)", f"({self.sql(expression)})")).fetchall()
+        return self._count(f"({self.sql(expression)})")
+
+    def _count(self, source: str) -> int:
+        found = self.run(select("count(*)", source)).fetchall()
         self.note_spill()
         return int(found[0][0])
 
-    def page(self, expression: ibis.Table, most: int, *, streams: bool) -> Page:
+    def page(self, frame: Countable, most: int) -> Page:
         """The first `most` rows and the count of all.
 
         A table that streams (filter, select, derive) is asked twice, for a few rows and for a count, each of
         which is cheap. Any other is computed once, kept (on disk if need be), and counted there.
         """
-        sql = self.sql(expression)
-        if not streams:
-            name = self._new_name()
-            self.run(f"CREATE TEMP TABLE {name} AS {sql}").fetchall()
+        source, counted = f"({self.sql(frame.table)})", frame.counted
+        if not frame.streams:
+            name, counted = self._new_name(), None
+            self.run(f"CREATE TEMP TABLE {name} AS {source[1:-1]}").fetchall()
             self.note_spill()
-            sql = f"FROM {name}"
-        cursor = self.run(f"FROM ({sql}) LIMIT {most + 1}")
-        names = [item[0] for item in cursor.description or ()]
-        types = [str(item[1]) for item in cursor.description or ()]
+            source = name
+        cursor = self.run(f"FROM {source} LIMIT {most + 1}")
+        names, types = header(cursor)
         found = cursor.fetchall()
         self.note_spill()
         total = len(found)
         if total > most:
-            total = int(self.run(select("count(*)", f"({sql})")).fetchall()[0][0])
-            self.note_spill()
+            total = frame.rows or self._count(f"({self.sql(counted)})" if counted is not None else source)
         records = encoding.encode(names, types, found[:most], self.limits.max_answer)
         columns = [{"name": name, "type": kind} for name, kind in zip(names, types, strict=True)]
         return Page(columns, records, total)
@@ -172,6 +186,12 @@ class Session:
         profile = self.connection.get_profiling_information()
         found = orjson.loads(profile).get("system", {}) if profile else {}
         self.spilled = max(self.spilled, found.get("peak_temp_dir_size", 0))
+
+
+def header(cursor: duckdb.DuckDBPyConnection) -> tuple[list[str], list[str]]:
+    """Names and types of the columns of an answer."""
+    described = cursor.description or ()
+    return [item[0] for item in described], [str(item[1]) for item in described]
 
 
 def _replacement(kind: str) -> str | None:

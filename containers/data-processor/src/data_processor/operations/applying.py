@@ -50,7 +50,7 @@ def apply(operation: Operation, frame: Frame | None, session: Session) -> Frame 
         case asked.Validate():
             return validate_rows(operation, frame.table, session)
         case asked.Analyze():
-            return {"profile": profile(operation, frame.table, session, session.types(frame.table))}
+            return {"profile": profile(operation, frame, session)}
         case _:
             return _reshape(operation, frame, session)
 

@@ -11,7 +11,7 @@ import ibis.expr.datatypes as dt
 
 from ai_semble.schemas.data import Rule, Validate
 from data_processor.engine.rows import encode
-from data_processor.engine.session import Session
+from data_processor.engine.session import Session, header
 from data_processor.errors import TypeMismatch
 from data_processor.operations.builtins import regexp_full_match
 from data_processor.operations.columns import column, free_name, type_named
@@ -50,8 +50,7 @@ def _violation(
     if examples:
         broken = rows.filter(check.broken).order_by(number).limit(examples)
         cursor = session.run(session.sql(broken))
-        names = [item[0] for item in cursor.description or ()]
-        types = [str(item[1]) for item in cursor.description or ()]
+        names, types = header(cursor)
         values = cursor.fetchall()
         at = names.index(number)
         encoded = encode(

@@ -140,23 +140,23 @@ def deduplicate_rows(operation: Deduplicate, frame: Frame) -> Frame:
     """The rows that are kept stay in their order."""
     table, number = numbered(frame.table), free_name(frame.table, "__row")
     names = operation.columns or list(frame.table.columns)
-    order = [*sort_keys(table, operation.order_by), ibis.asc(table[number])]
-    if operation.keep == "last":
-        order = reverse(order)
-    if operation.columns is None:
-        kept = _one_of_equal_rows(table, names, number, last=operation.keep == "last")
+    keys = [column(table, name) for name in names]
+    if operation.order_by and operation.columns is not None:
+        kept = _first_in_order(table, keys, operation, number)
     else:
-        kept = _first_of_each(table, [column(table, name) for name in names], order)
+        place = table[number].max() if operation.keep == "last" else table[number].min()
+        kept = table.group_by(keys).aggregate(**{number: place})
+        if operation.columns is not None:
+            # Rows that are equal in all columns differ in nothing else; otherwise the rest of the row is fetched.
+            kept = table.semi_join(kept.select(number), number)
     return frame.with_table(kept.order_by(number).drop(number), streams=False)
 
 
-def _one_of_equal_rows(table: ibis.Table, names: Sequence[str], number: str, *, last: bool) -> ibis.Table:
-    """Rows that are equal in every column differ in nothing but their number."""
-    grouped = table.group_by([table[name] for name in names])
-    return grouped.aggregate(**{number: table[number].max() if last else table[number].min()})
-
-
-def _first_of_each(table: ibis.Table, keys: Sequence[ibis.Column], order: Sequence[ibis.Value]) -> ibis.Table:
+def _first_in_order(
+    table: ibis.Table, keys: Sequence[ibis.Column], operation: Deduplicate, number: str
+) -> ibis.Table:
+    order = [*sort_keys(table, operation.order_by), ibis.asc(table[number])]
+    order = reverse(order) if operation.keep == "last" else order
     place = free_name(table, "__place")
     placed = table.mutate(**{place: ibis.row_number().over(ibis.window(group_by=keys, order_by=order))})
     return placed.filter(placed[place] == 0).drop(place)

@@ -20,16 +20,16 @@ from data_processor.engine.session import Session
 from data_processor.operations import findings
 from data_processor.operations.columns import column
 from data_processor.operations.facts import QUANTILES, Facts, first_pass, measurable, second_pass
+from data_processor.operations.frame import Frame
 
 EXACT_ROWS = 1_000_000
 MAX_COLUMNS = 500
 _COLUMNS_AT_ONCE = 50
 
 
-def profile(
-    operation: Analyze, table: ibis.Table, session: Session, types: Mapping[str, str]
-) -> dict[str, Any]:
-    """A Profile. `types` are DuckDB's names for the types of the columns."""
+def profile(operation: Analyze, frame: Frame, session: Session) -> dict[str, Any]:
+    """A Profile."""
+    table, types = frame.table, session.types(frame.table)
     names = operation.columns or list(table.columns)
     for name in names:
         column(table, name)
@@ -37,7 +37,7 @@ def profile(
         raise InvalidRequest(
             f"The table has {len(names)} columns; choose {MAX_COLUMNS} at most with `columns`"
         )
-    rows = session.count(table)
+    rows = session.count(table) if frame.rows is None else frame.rows
     exact = rows <= EXACT_ROWS
     columns = [
         _column_profile(name, types[name], facts, operation, exact=exact)

@@ -36,23 +36,24 @@ def select_columns(operation: Select, frame: Frame) -> Frame:
         kept = [name for name in table.columns if name not in operation.drop]
         if not kept:
             raise invalid("drop", "No column would be left")
-        return frame.with_table(table.select(kept))
+        return frame.with_table(table.select(kept), same_rows=True)
     pairs = [
         (item, item) if isinstance(item, str) else (item.as_, item.column) for item in operation.columns or ()
     ]
     check_names(name for name, _ in pairs)
-    return frame.with_table(table.select(**{name: column(table, source) for name, source in pairs}))
+    chosen = {name: column(table, source) for name, source in pairs}
+    return frame.with_table(table.select(**chosen), same_rows=True)
 
 
 def derive_columns(operation: Derive, frame: Frame, session: Session) -> Frame:
     table = frame.table
     made = {name: compile_value(text, table, session.connection) for name, text in operation.columns.items()}
     check_names(dict.fromkeys([*table.columns, *made]))
-    return frame.with_table(table.mutate(**made))
+    return frame.with_table(table.mutate(**made), same_rows=True)
 
 
 def sort_rows(operation: Sort, frame: Frame) -> Frame:
-    return frame.with_table(frame.table.order_by(sort_keys(frame.table, operation.by)))
+    return frame.with_table(frame.table.order_by(sort_keys(frame.table, operation.by)), same_rows=True)
 
 
 def sample_rows(operation: Sample, frame: Frame) -> Frame:
@@ -85,7 +86,7 @@ def convert_types(operation: Convert, frame: Frame) -> Frame:
         made[name] = _converted(
             column(frame.table, name), name, conversion, lenient=operation.on_error == "null"
         )
-    return frame.with_table(frame.table.mutate(**made)) if made else frame
+    return frame.with_table(frame.table.mutate(**made), same_rows=True) if made else frame
 
 
 def _converted(value: Any, name: str, wanted: Conversion, *, lenient: bool) -> ibis.Value:
@@ -132,7 +133,7 @@ def _fill_with_values(fills: dict[str, Fill], frame: Frame, session: Session) ->
             name: ibis.literal(found[name], type=kinds[name]) for name in figures if found[name] is not None
         }
     filled = {name: _filled(table[name], value) for name, value in known.items()}
-    return frame.with_table(table.mutate(**filled)) if filled else frame
+    return frame.with_table(table.mutate(**filled), same_rows=True) if filled else frame
 
 
 def _figure(value: Any, name: str, method: str | None) -> ibis.Scalar | None:

@@ -5,6 +5,7 @@ The database is opened before the door is locked and gets its threads after, so 
 
 from __future__ import annotations
 
+import logging
 import socket
 import traceback
 from collections.abc import Callable, Mapping
@@ -36,6 +37,7 @@ from data_processor.workers.processing import OUTPUT, process
 def warm_up() -> None:
     """Do once, in the nursery, what every worker would do: imports, tables, DuckDB's first start."""
     import_module("pytz")  # DuckDB's bindings do, for time zones
+    logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns of functions that need no translation
     adapter()
     allowed_functions()
     table = ibis.table({"a": "int64", "b": "string"}, name="t")

@@ -45,13 +45,15 @@ def process(
     request = validated(body, adapter)
     table = _input(request, parameters.get("upload"), session, folder)
     clock.read_ms = clock.since()
-    found = apply(request, Frame(table) if table is not None else None, session)
+    # Only the input has been read so far, so its rows are those that were read.
+    frame = Frame(table, rows=session.rows_read) if table is not None else None
+    found = apply(request, frame, session)
     if isinstance(found, dict):
         return _answer_of_findings(request, found, session, clock)
     if request.output is not None:
         return _answer_of_output(request, found, session, folder, clock)
     most = min(request.limit, session.limits.max_rows)
-    page = session.page(found.table, most, streams=found.streams)
+    page = session.page(found, most)
     rows = {"total": page.total, "returned": len(page.records), "truncated": page.total > len(page.records)}
     return _answer(request, {"columns": page.columns, "records": page.records}, rows, session, clock)
 
