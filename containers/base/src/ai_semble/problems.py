@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from ai_semble import errors
+from ai_semble.connection import CLIENT_CLOSED_REQUEST, ClientGone
 from ai_semble.context import request_id
 from ai_semble.errors import AiSembleError, FieldProblem
 
@@ -121,6 +122,10 @@ def install(app: FastAPI, source: str) -> None:
         return answer
 
     app.add_exception_handler(Exception, answer_defect)
+    def answer_nobody(_: Request, __: Exception) -> Response:
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
+
+    app.add_exception_handler(ClientGone, answer_nobody)
     app.add_exception_handler(AiSembleError, answer_known)
     app.add_exception_handler(RequestValidationError, answer_validation)
     app.add_exception_handler(HTTPException, answer_http)

@@ -10,12 +10,13 @@ from fastapi import APIRouter, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
+from ai_semble.connection import while_connected
 from ai_semble.errors import InvalidRequest, MalformedBody, NotReady
 from ai_semble.schemas.llm import ChatCompletionRequest, ModelCard, ModelList, TextCompletionRequest
 from ai_semble.service import runtime_of
 from ai_services.llm.desk import Desk
 from ai_services.llm.engines.protocol import Call
-from ai_services.llm.streams import ClientGone, EventStream, event, nobody, unless_gone
+from ai_services.llm.streams import EventStream, event
 
 DONE = event(b"[DONE]")
 
@@ -93,14 +94,11 @@ def _call(body: bytes, shape: type[ChatCompletionRequest | TextCompletionRequest
 
 async def _answered(request: Request, call: Call) -> Response:
     desk: Desk = request.app.state.llm
-    try:
-        if not call.stream:
-            return Response(await unless_gone(request, _whole(desk, call)), media_type="application/json")
-        events = _events(desk, call)
-        first = await unless_gone(request, anext(events))
-        return EventStream(first, events, request.url.path, runtime_of(request).service)
-    except ClientGone:
-        return nobody()
+    if not call.stream:
+        return Response(await while_connected(request, _whole(desk, call)), media_type="application/json")
+    events = _events(desk, call)
+    first = await while_connected(request, anext(events))
+    return EventStream(first, events, request.url.path, runtime_of(request).service)
 
 
 async def _whole(desk: Desk, call: Call) -> bytes:

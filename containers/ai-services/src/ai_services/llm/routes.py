@@ -9,12 +9,13 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
+from ai_semble.connection import while_connected
 from ai_semble.schemas.llm import CompletionAnswer, CompletionDelta, CompletionRequest
 from ai_semble.service import runtime_of
 from ai_services.llm.completions import StreamEnd, answer_of, call_of, piece_of
 from ai_services.llm.desk import Desk
 from ai_services.llm.engines.protocol import Call
-from ai_services.llm.streams import ClientGone, EventStream, event, nobody, unless_gone
+from ai_services.llm.streams import EventStream, event
 
 EVENT_STREAM: dict[str, Any] = {
     "text/event-stream": {
@@ -36,14 +37,11 @@ async def complete(question: CompletionRequest, request: Request) -> Response:
     """Answer a prompt or a conversation, whole or as a stream of events."""
     desk: Desk = request.app.state.llm
     call = call_of(question)
-    try:
-        if not question.stream:
-            return _json(await unless_gone(request, _answer(desk, call)))
-        events = _events(desk, call)
-        first = await unless_gone(request, anext(events))
-        return EventStream(first, events, request.url.path, runtime_of(request).service)
-    except ClientGone:
-        return nobody()
+    if not question.stream:
+        return _json(await while_connected(request, _answer(desk, call)))
+    events = _events(desk, call)
+    first = await while_connected(request, anext(events))
+    return EventStream(first, events, request.url.path, runtime_of(request).service)
 
 
 async def _answer(desk: Desk, call: Call) -> CompletionAnswer:

@@ -1,49 +1,14 @@
-"""Server-sent events, and clients that go away."""
+"""Server-sent events."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
-from typing import Any, TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator
 
-from fastapi import Request, Response
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from ai_semble import problems
 from ai_semble.errors import AiSembleError
-
-T = TypeVar("T")
-CLIENT_CLOSED_REQUEST = 499
-
-
-class ClientGone(Exception):
-    """The client closed the connection before there was an answer."""
-
-
-def nobody() -> Response:
-    """What is answered when nobody is there to read it; it shows in the access log."""
-    return Response(status_code=CLIENT_CLOSED_REQUEST)
-
-
-async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """Do the work, or cancel it and raise ClientGone when the client goes away first."""
-    working = asyncio.create_task(work)
-    leaving = asyncio.create_task(_until_gone(request))
-    try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise ClientGone
-        return await working
-    finally:
-        working.cancel()
-        leaving.cancel()
-        await asyncio.wait({working, leaving})
-
-
-async def _until_gone(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
 
 
 def event(data: bytes, name: str = "") -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import time
 from collections.abc import Callable
@@ -12,6 +11,7 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from pydantic import TypeAdapter
 
+from ai_semble.connection import while_connected
 from ai_semble.schemas.nlp import EmbeddingsRequest, NlpRequest, NlpTask
 from ai_services.nlp.body import read_body
 from ai_services.nlp.engines.encoder import Vectors
@@ -44,21 +44,8 @@ def create_router() -> APIRouter:
 async def _run(http: Request, task: str, texts: int, work: Callable[[Tools], bytes]) -> Response:
     """Do the work, unless the client goes away first: then it is stopped and nobody reads the answer."""
     service: NlpService = http.app.state.nlp
-    working = asyncio.create_task(service.run(task, texts, work))
-    leaving = asyncio.create_task(_disconnected(http))
-    try:
-        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            return Response(status_code=499)
-        return Response(working.result(), media_type="application/json")
-    finally:
-        leaving.cancel()
-        working.cancel()
-
-
-async def _disconnected(http: Request) -> None:
-    while (await http.receive())["type"] != "http.disconnect":
-        pass
+    body = await while_connected(http, service.run(task, texts, work))
+    return Response(body, media_type="application/json")
 
 
 async def answer(http: Request, request: NlpRequest) -> Response:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass
 from io import BytesIO
 
 from fastapi import APIRouter, Request, Response
 
+from ai_semble.connection import while_connected
 from ai_semble.errors import NotAcceptable
 from ai_semble.schemas.vision import VisionTask
 from ai_semble.workpool import WorkPool
@@ -50,19 +50,8 @@ def create_router() -> APIRouter:
 async def _answered(request: Request, order: Order, kind: str) -> Response:
     """The answer. Where the client goes away while its order waits, it is not worked on at all."""
     desk: Desk = request.app.state.vision
-    working = asyncio.create_task(desk.pool.run(_work, desk.analyst, order, kind, time.perf_counter()))
-    leaving = asyncio.create_task(_disconnected(request))
-    try:
-        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
-        return Response(await working, media_type=kind) if working.done() else Response(status_code=499)
-    finally:
-        leaving.cancel()
-        working.cancel()
-
-
-async def _disconnected(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+    work = desk.pool.run(_work, desk.analyst, order, kind, time.perf_counter())
+    return Response(await while_connected(request, work), media_type=kind)
 
 
 def _work(analyst: Analyst, order: Order, kind: str, asked: float) -> bytes:

@@ -11,13 +11,13 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 from starlette.types import Receive, Scope, Send
 
+from ai_semble.connection import while_connected
 from ai_semble.schemas.data_answers import DatasetDescription, DatasetList
 from ai_semble.schemas.data_parts import Compression, Format
 from data_processor.datasets.formats import Kind, kind_named, tell
 from data_processor.datasets.store import DatasetStore, StoredFile
 from data_processor.processor import Upload
 from data_processor.routes.bodies import save_body
-from data_processor.routes.connection import while_connected
 from data_processor.routes.desk import desk_of
 
 router = APIRouter(prefix="/data/datasets", tags=["data"])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
+from ai_semble.connection import while_connected
 from ai_semble.errors import UnsupportedMediaType
 from data_processor.routes.bodies import read_body
-from data_processor.routes.connection import while_connected
 from data_processor.routes.desk import desk_of
 from data_processor.routes.multipart import read_form
 
