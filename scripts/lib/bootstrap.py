@@ -144,11 +144,18 @@ def unpack(archive: Path, member: str, target: Path) -> None:
 
 def run_uv(uv: Path, *words: str) -> None:
     settings = IndexSettings.read(os.environ)
-    variables = settings.uv_variables(os.environ)
+    variables = {**link_mode(), **settings.uv_variables(os.environ)}
     # An active environment of the user's must not be the one that is changed.
     variables.pop("VIRTUAL_ENV", None)
     if run_showing([str(uv), *words], variables) != 0:
         raise explained(settings, [uv.name, *words[:2]])
+
+
+def link_mode() -> dict[str, str]:
+    """uv links files out of its cache, and warns where it cannot: from one file system to another."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    cache.mkdir(parents=True, exist_ok=True)
+    return {} if cache.stat().st_dev == home().stat().st_dev else {"UV_LINK_MODE": "copy"}
 
 
 def run_showing(command: Sequence[str], variables: Mapping[str, str]) -> int:
