@@ -37,9 +37,9 @@ def read_until(source: socket.socket, mark: bytes) -> bytes:
     return found
 
 
-def wait_until(true: Callable[[], bool], what: str) -> None:
+def wait_until(true: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:
     """Poll until a condition holds; raises with its name when it never does."""
-    deadline = time.monotonic() + DEADLINE_S
+    deadline = time.monotonic() + deadline_s
     while not true():
         if time.monotonic() > deadline:
             raise TimeoutError(f"it never happened: {what}")

@@ -58,7 +58,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     with ExitStack() as stack:
         services = {name: stack.enter_context(upstream()) for name in UPSTREAMS}
         ports = {name: service.port for name, service in services.items()}
-        limits = {"in_flight": 8, "answer_timeout_s": 1, "health_timeout_s": 0.5}
+        limits = {"in_flight": 8, "answer_timeout_s": 1, "health_timeout_s": 1.5}
         server = {"max_body_bytes": 1_000_000, "allowed_origins": ["https://app.example"]}
         runtime = runtime_for(tmp_path_factory.mktemp("gateway"), ports, orchestrator=limits, server=server)
         url = stack.enter_context(serving(create_app(runtime)))

@@ -103,15 +103,16 @@ def test_a_silent_service_does_not_hold_up_the_others(
         reports[name].answer = Exchange.gone
     started = time.monotonic()
     health = api.get("/health").json()
-    assert time.monotonic() - started < 1.5, "they are asked at the same time, 0.5 s each"
+    assert time.monotonic() - started < 4, "they are asked at the same time, 1.5 s each"
     assert [service["state"] for service in health["services"].values()].count("unreachable") == 3
 
 
 def test_many_who_ask_at_once_are_one_question(reports: dict[str, Upstream], gateway: Gateway) -> None:
+    started = time.monotonic()
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(lambda _: httpx.get(f"{gateway.url}/health").json()["status"], range(40)))
     assert set(answers) == {"ready"}
-    assert len(reports["llm"].seen) <= 4
+    assert len(reports["llm"].seen) <= 2 + (time.monotonic() - started) / 0.5
 
 
 @pytest.mark.parametrize(

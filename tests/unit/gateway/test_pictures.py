@@ -90,7 +90,7 @@ def test_the_picture_arrives_as_bytes_and_the_url_does_not(
     [
         b'{"image": "aGk=", "task": "ocr"}',
         b'{"image_url": "data:image/png;base64,aGk="}',
-        b'{"image_url": "ftp://example.com/a.png"}',
+        b'{"image": "aGk=", "image_url": "http://127.0.0.1/"}',
         b'{"image_url": ["http://127.0.0.1/"]}',
         b'{"image_url": null}',
         b'[{"image_url": "http://127.0.0.1/"}]',
@@ -120,6 +120,8 @@ def test_a_multipart_body_goes_on_as_it_is(api: httpx.Client, vision: Upstream) 
         ("HTTP://LOCALHOST/a.png", 403, "url_not_allowed"),
         ("https://[::1]/a.png", 403, "url_not_allowed"),
         ("http://", 422, "invalid_url"),
+        ("ftp://example.com/a.png", 422, "invalid_url"),
+        ("picture.png", 422, "invalid_url"),
         ("http://u:p@example.com/", 403, "url_not_allowed"),
     ],
 )

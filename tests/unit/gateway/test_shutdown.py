@@ -42,7 +42,7 @@ def process(tmp_path: Path, llm: Upstream) -> Iterator[tuple[subprocess.Popen[by
         command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as running:
         try:
-            wait_until(lambda: answers(url), "the orchestrator answers")
+            wait_until(lambda: answers(url), "the orchestrator answers", deadline_s=30)
             yield running, url
         finally:
             running.kill()
