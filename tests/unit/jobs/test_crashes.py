@@ -244,4 +244,4 @@ def test_every_line_that_is_logged_is_json(start: Start, tmp_path: Path) -> None
     lines = (tmp_path / "orchestrator.log").read_text().splitlines()
     actions = [json.loads(line)["action"] for line in lines]
     assert "jobs_engine_started" in actions
-    assert actions.count("job") == 3
+    assert actions.count("job_moved") == 3

@@ -2,7 +2,7 @@
 
 What is asked for while a commit is on its way to the disk is committed together next time. So a hundred
 jobs that are submitted at once cost a few flushes instead of a hundred, and each is still on the disk when
-its `write` returns.
+its `write` returns. Flushes are what a job costs most, so what a power cut may take goes without one.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
@@ -21,9 +22,17 @@ from orchestrator.jobs.queries import migrate
 
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
-_Pending = tuple[Work[Any], "Future[Any]"]
 _MOST_IN_A_COMMIT = 200
 _STORAGE_ERRORS = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
+
+
+@dataclass(frozen=True)
+class _Pending:
+    """Work that was asked for. `durable` when it has to be on the disk before its future is done."""
+
+    work: Work[Any]
+    done: Future[Any]
+    durable: bool
 
 
 class Database:
@@ -51,14 +60,16 @@ class Database:
         self._read.close()
         self._written.close()
 
-    async def write(self, work: Work[T]) -> T:
+    async def write(self, work: Work[T], *, durable: bool = True) -> T:
         """Run `work` in a transaction of its own; on return it is on the disk.
+
+        What is not durable survives a crash of this process, but may not survive a power cut.
 
         `work` may be run twice, so it must have no effect but on the connection. When it raises, its
         changes are undone. Raises InsufficientStorage when the disk is full.
         """
         done: Future[T] = Future()
-        self._pending.put((work, done))
+        self._pending.put(_Pending(work, done, durable))
         try:
             return await asyncio.wrap_future(done)
         except sqlite3.OperationalError as error:
@@ -76,12 +87,19 @@ class Database:
                 return
             batch = [first]
             more = self._fill(batch)
-            batch = [item for item in batch if item[1].set_running_or_notify_cancel()]
-            try:
-                self._commit(batch)
-            except Exception:  # noqa: BLE001 - whatever one of them spoilt: then each alone
-                self._undo()
-                self._commit_each(batch)
+            batch = [item for item in batch if item.done.set_running_or_notify_cancel()]
+            for durable in (False, True):
+                self._commit_together([item for item in batch if item.durable is durable], durable=durable)
+
+    def _commit_together(self, batch: list[_Pending], *, durable: bool) -> None:
+        if not batch:
+            return
+        self._written.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        try:
+            self._commit(batch)
+        except Exception:  # noqa: BLE001 - whatever one of them spoilt: then each alone
+            self._undo()
+            self._commit_each(batch)
 
     def _fill(self, batch: list[_Pending]) -> bool:
         """Add what else is waiting; False when that was the last."""
@@ -97,10 +115,10 @@ class Database:
 
     def _commit(self, batch: list[_Pending]) -> None:
         self._written.execute("BEGIN IMMEDIATE")
-        results = [work(self._written) for work, _ in batch]
+        results = [item.work(self._written) for item in batch]
         self._written.execute("COMMIT")
-        for (_, done), result in zip(batch, results, strict=True):
-            done.set_result(result)
+        for item, result in zip(batch, results, strict=True):
+            item.done.set_result(result)
 
     def _commit_each(self, batch: list[_Pending]) -> None:
         for item in batch:
@@ -108,7 +126,7 @@ class Database:
                 self._commit([item])
             except Exception as error:  # noqa: BLE001 - it belongs to whoever asked for this work
                 self._undo()
-                item[1].set_exception(error)
+                item.done.set_exception(error)
 
     def _undo(self) -> None:
         if self._written.in_transaction:
@@ -119,10 +137,9 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA journal_mode = WAL")
-    # A commit that has returned survives a power cut.
-    connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA busy_timeout = 10000")
+    connection.execute("PRAGMA cache_size = -512")  # KiB
     return connection
 
 

@@ -35,6 +35,7 @@ class Success:
 
 
 Verdict = Success | Failure | Again
+Move = Callable[[], Awaitable[Change | None]]
 
 
 class _Presence:
@@ -95,13 +96,10 @@ class Runner:
         presence = self._present[key] = _Presence()
         try:
             async with self._slots.turn(service):
-                begin = await self._surely(
-                    lambda: self._store.begin(job_id, dispatch, self._patience.max_breaks)
-                )
-                if begin is not None:
-                    self._announce(begin)
-                    if begin.job.state is JobState.RUNNING:
-                        await self._work(begin.job, presence)
+                job = await self._begin(job_id, dispatch)
+                move = await self._work(job, presence) if job else None
+            if move is not None:  # the worker is free for the next job while this one is recorded
+                await self._record(move)
         finally:
             del self._present[key]
 
@@ -113,14 +111,25 @@ class Runner:
     def has(self, job_id: str, dispatch: int) -> bool:
         return (job_id, dispatch) in self._present
 
-    async def _work(self, job: JobRecord, presence: _Presence) -> None:
+    async def _begin(self, job_id: str, dispatch: int) -> JobRecord | None:
+        """The job when it is to be done now; None when it was cancelled, or failed too often."""
+        most = self._patience.max_breaks
+        change = await self._surely(lambda: self._store.begin(job_id, dispatch, most))
+        if change is None:
+            return None
+        self._announce(change)
+        return change.job if change.job.state is JobState.RUNNING else None
+
+    async def _work(self, job: JobRecord, presence: _Presence) -> Move:
         try:
             verdict = await presence.hold(asyncio.create_task(self._attempt(job)))
         except asyncio.CancelledError:
             await self._store.release(job.id, job.dispatch)
             raise
-        write = self._decide(job, verdict)
-        change = await self._surely(write)
+        return self._decide(job, verdict)
+
+    async def _record(self, move: Move) -> None:
+        change = await self._surely(move)
         if change is None:
             return
         self._announce(change)
@@ -178,7 +187,7 @@ class Runner:
         if await self._store.report(job.id, job.dispatch, fraction, message):
             self._progressed(job.id)
 
-    def _decide(self, job: JobRecord, verdict: Verdict | None) -> Callable[[], Awaitable[Change | None]]:
+    def _decide(self, job: JobRecord, verdict: Verdict | None) -> Move:
         """The move that a verdict asks for; None is an aborted call."""
         match verdict:
             case None:
@@ -193,14 +202,14 @@ class Runner:
             case Again():
                 return self._postponing(job, verdict)
 
-    def _ending(self, job: JobRecord, ending: Ending) -> Callable[[], Awaitable[Change | None]]:
+    def _ending(self, job: JobRecord, ending: Ending) -> Move:
         return lambda: self._store.end(job.id, job.dispatch, ending)
 
-    def _failing(self, job: JobRecord, failure: Failure) -> Callable[[], Awaitable[Change | None]]:
+    def _failing(self, job: JobRecord, failure: Failure) -> Move:
         detail = str(failure.problem.get("detail", ""))
         return self._ending(job, Ending(JobState.FAILED, failure.reason, detail, dict(failure.problem)))
 
-    def _postponing(self, job: JobRecord, again: Again) -> Callable[[], Awaitable[Change | None]]:
+    def _postponing(self, job: JobRecord, again: Again) -> Move:
         now = self._store.clock()
         if failure := verdicts.lose_patience(again, job, now, self._patience):
             return self._failing(job, failure)

@@ -207,7 +207,7 @@ class JobService:
         job = change.job
         self._tally.note(change)
         self._bulletin.ring(job.id)
-        log.info("job", job=job.id, state=job.state, reason=job.reason, upstream=job.service)
+        log.info("job_moved", job=job.id, state=job.state, reason=job.reason, upstream=job.service)
         if job.state.ended:
             unneeded = (REQUEST,) if job.state is JobState.SUCCEEDED else (REQUEST, RESULT)
             asyncio.get_running_loop().run_in_executor(None, self._bodies.discard, job.id, unneeded)

@@ -29,16 +29,16 @@ class JobStore:
         return await self._write(Moves.accept, new, request, most_pending)
 
     async def begin(self, job_id: str, dispatch: int, max_breaks: int) -> Change | None:
-        return await self._write(Moves.begin, job_id, dispatch, max_breaks)
+        return await self._note(Moves.begin, job_id, dispatch, max_breaks)
 
     async def end(self, job_id: str, dispatch: int, ending: Ending) -> Change | None:
         return await self._write(Moves.end, job_id, dispatch, ending)
 
     async def postpone(self, job_id: str, dispatch: int, why: Postponement) -> Change | None:
-        return await self._write(Moves.postpone, job_id, dispatch, why)
+        return await self._note(Moves.postpone, job_id, dispatch, why)
 
     async def release(self, job_id: str, dispatch: int) -> Change | None:
-        return await self._write(Moves.release, job_id, dispatch)
+        return await self._note(Moves.release, job_id, dispatch)
 
     async def cancel(self, job_id: str) -> Change | None:
         return await self._write(Moves.cancel, job_id)
@@ -50,10 +50,10 @@ class JobStore:
         return await self._write(Moves.forget, job_id)
 
     async def redispatch(self, job_id: str, dispatch: int) -> JobRecord | None:
-        return await self._write(Moves.redispatch, job_id, dispatch)
+        return await self._note(Moves.redispatch, job_id, dispatch)
 
     async def report(self, job_id: str, dispatch: int, fraction: float | None, message: str) -> bool:
-        return await self._write(Moves.report, job_id, dispatch, fraction, message)
+        return await self._note(Moves.report, job_id, dispatch, fraction, message)
 
     async def get(self, job_id: str) -> JobRecord | None:
         rows = await self._rows("job", {"id": job_id})
@@ -98,3 +98,10 @@ class JobStore:
     async def _write(self, move: Callable[Concatenate[Moves, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         now = self.clock()
         return await self._database.write(lambda connection: move(Moves(connection, now), *args, **kwargs))
+
+    async def _note(self, move: Callable[Concatenate[Moves, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Write what is found out again after a power cut: the job is just done once more."""
+        now = self.clock()
+        return await self._database.write(
+            lambda connection: move(Moves(connection, now), *args, **kwargs), durable=False
+        )
