@@ -21,7 +21,7 @@ rows_of_groups = st.lists(
     max_size=40,
 )
 keys = st.one_of(st.none(), st.integers(0, 5))
-SALES = [
+SALES: list[dict[str, Any]] = [
     {"country": "JP", "year": 2025, "amount": 10.0, "paid": True},
     {"country": "JP", "year": 2026, "amount": 30.0, "paid": False},
     {"country": "NO", "year": 2025, "amount": None, "paid": True},
@@ -167,7 +167,10 @@ def test_joins_pair_rows_as_sql_says(bench: Bench, left: list[Any], right: list[
 def test_other_kinds_of_join(bench: Bench) -> None:
     left, right = [{"a": 1, "x": "l"}, {"a": 2, "x": "m"}], [{"b": 1, "x": "r"}]
     on = [{"left": "a", "right": "b"}]
-    run = lambda how, **more: bench.run(left, operation="join", right={"records": right}, how=how, **more)  # noqa: E731
+
+    def run(how: str, **more: Any) -> list[dict[str, Any]]:
+        return bench.run(left, operation="join", right={"records": right}, how=how, **more)
+
     assert run("semi", on=on) == [{"a": 1, "x": "l"}]
     assert run("anti", on=on) == [{"a": 2, "x": "m"}]
     assert run("inner", on=on) == [{"a": 1, "x": "l", "x_right": "r"}]

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+import xlsxwriter
 
 from ai_semble.errors import AiSembleError
 from data_processor.engine.writing import write
@@ -172,11 +174,12 @@ def test_missing_keys_are_nulls_and_odd_names_are_kept(bench: Bench) -> None:
 
 
 def test_every_kind_of_value_is_answered_as_valid_json(bench: Bench) -> None:
-    query = """SELECT 'nan'::double AS nan, 'inf'::double AS inf, 170141183460469231731687303715884105727::hugeint AS huge,
-        12.30::decimal(10,2) AS dec, DATE '2026-01-31' AS day, TIME '10:30' AS clock, INTERVAL 36 HOUR AS span,
-        TIMESTAMPTZ '2026-01-31 10:00:00+09' AS zoned, '\\xAA'::blob AS raw, uuid '6ba7b810-9dad-11d1-80b4-00c04fd430c8' AS id,
-        MAP {1: 'x'} AS m, {'a': [DATE '2026-01-31'], 'n': 'nan'::double} AS s, '[1, 2]'::json AS j, DATE '20000-01-01' AS far,
-        18446744073709551615::ubigint AS u, 'x'::enum('x') AS e"""
+    query = """SELECT 'nan'::double AS nan, 'inf'::double AS inf, 12.30::decimal(10,2) AS dec,
+        170141183460469231731687303715884105727::hugeint AS huge, 18446744073709551615::ubigint AS u,
+        DATE '2026-01-31' AS day, TIME '10:30' AS clock, INTERVAL 36 HOUR AS span, DATE '20000-01-01' AS far,
+        TIMESTAMPTZ '2026-01-31 10:00:00+09' AS zoned, '\\xAA'::blob AS raw, 'x'::enum('x') AS e,
+        uuid '6ba7b810-9dad-11d1-80b4-00c04fd430c8' AS id, MAP {1: 'x'} AS m, '[1, 2]'::json AS j,
+        {'a': [DATE '2026-01-31'], 'n': 'nan'::double} AS s"""
     [row] = bench.sql(query)
     assert row == {
         "nan": None, "inf": None, "huge": 170141183460469231731687303715884105727, "dec": 12.3, "day": "2026-01-31",
@@ -187,8 +190,6 @@ def test_every_kind_of_value_is_answered_as_valid_json(bench: Bench) -> None:
 
 
 def excel(rows: list[list[Any]], path: Path) -> bytes:
-    import xlsxwriter
-
     with xlsxwriter.Workbook(str(path), {"default_date_format": "yyyy-mm-dd"}) as book:
         sheet = book.add_worksheet()
         for at, row in enumerate(rows):
@@ -224,8 +225,6 @@ def test_text_that_looks_like_a_formula_stays_text_in_excel(files: Bench) -> Non
 @pytest.fixture
 def arrow_stream() -> Callable[[], bytes]:
     def make() -> bytes:
-        import pyarrow as pa
-
         table = pa.table({"id": [1, 2, 3], "tag": pa.array(["x", "y", "x"]).dictionary_encode()})
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, table.schema) as writer:

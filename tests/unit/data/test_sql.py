@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+from typing import Any
+
 import duckdb
 import pytest
 
@@ -10,7 +13,7 @@ from data_processor.errors import DataRequired, InvalidSql, SqlNotAllowed, Unkno
 from data_processor.operations.sql import TABLE_FUNCTIONS, allowed_functions
 from tests.unit.data.bench import Bench
 
-ROWS = [{"id": 1, "v": 10}, {"id": 2, "v": None}, {"id": 3, "v": 30}]
+ROWS: list[dict[str, Any]] = [{"id": 1, "v": 10}, {"id": 2, "v": None}, {"id": 3, "v": 30}]
 
 
 @pytest.fixture(scope="module")
@@ -25,12 +28,12 @@ def sales(bench: Bench) -> Bench:
     [
         ("SELECT id FROM input ORDER BY id DESC", [{"id": 3}, {"id": 2}, {"id": 1}]),
         ("select sum(v) as s, count(*) n from INPUT", [{"s": 40, "n": 3}]),
-        ("FROM sales SELECT country, sum(amount) AS t GROUP BY ALL ORDER BY 1", [{"country": "JP", "t": 10.5}, {"country": "NO", "t": 20.0}]),
+        ("FROM sales SELECT sum(amount) AS t GROUP BY country ORDER BY 1", [{"t": 10.5}, {"t": 20.0}]),
         ('SELECT "sales-2026".country FROM "sales-2026"', [{"country": "SE"}]),
         ("SELECT s.id FROM Sales AS s JOIN input i USING (id) WHERE i.v > 10", [{"id": 3}]),
         ("WITH big AS (SELECT * FROM input WHERE v > 10) SELECT id FROM big", [{"id": 3}]),
-        ("WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 4) SELECT sum(n) s FROM r", [{"s": 10}]),
-        ("SELECT id, row_number() OVER (ORDER BY v DESC NULLS LAST) AS place FROM input ORDER BY place LIMIT 1", [{"id": 3, "place": 1}]),
+        ("WITH RECURSIVE r(n) AS (SELECT 1 UNION SELECT n + 1 FROM r WHERE n < 4) SELECT max(n) m FROM r", [{"m": 4}]),
+        ("SELECT id, rank() OVER (ORDER BY v DESC NULLS LAST) AS r FROM input ORDER BY r LIMIT 1", [{"id": 3, "r": 1}]),
         ("SELECT (SELECT max(v) FROM input) AS m", [{"m": 30}]),
         ("SELECT id FROM input WHERE EXISTS (FROM sales WHERE sales.id = input.id AND country = 'NO')", [{"id": 2}]),
         ("SELECT id FROM input UNION SELECT 7 ORDER BY 1 DESC LIMIT 1", [{"id": 7}]),
@@ -247,8 +250,6 @@ def test_sql_in_a_pipeline_reads_what_came_before_it(sales: Bench) -> None:
 
 def test_every_function_of_this_duckdb_was_reviewed() -> None:
     """After an update: read what new functions do, then put each into one of the two lists."""
-    from importlib.resources import files
-
     text = files("data_processor.operations").joinpath("sql_functions_refused.txt").read_text("utf-8")
     refused = [line for line in text.splitlines() if line and not line.startswith("# ")]
     beginnings = tuple(line.removesuffix("*") for line in refused if line.endswith("*") and len(line) > 2)
