@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from data_processor.app import create_app
 from data_processor.datasets import disk
 from data_processor.routes import bodies
 from tests.support.serving import serving
-from tests.unit.data.bench import make_runtime
+from tests.unit.data.bench import make_runtime, within
 
 ROWS = [{"id": 1, "v": 10}, {"id": 2, "v": None}, {"id": 3, "v": 30}]
 
@@ -393,3 +394,17 @@ def test_an_upload_longer_than_allowed_is_refused(tmp_path: Path) -> None:
         chunks = iter([b"a\n", b"1\n" * 1000])
         problem(client.put("/data/datasets/large", content=chunks), 413, "body_too_large")
         assert list((runtime.paths.data_dir / ".work").iterdir()) == []
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
+    runtime = make_runtime(tmp_path)
+    with serving(create_app(runtime)) as url:
+        host, port = url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall(
+                b"PUT /data/datasets/half HTTP/1.1\r\nHost: x\r\nContent-Length: 5000000\r\n\r\na,b\n"
+            )
+            assert within(5, lambda: len(list((runtime.paths.data_dir / ".work").iterdir())) == 1)
+        assert within(5, lambda: list((runtime.paths.data_dir / ".work").iterdir()) == [])
+        assert httpx.get(f"{url}/data/datasets").json() == {"datasets": []}
+        assert 'status="499"' in httpx.get(f"{url}/metrics").text

@@ -27,7 +27,7 @@ from data_processor.workers.failures import describe, restore
 from data_processor.workers.jobs import MIB, Answer, Job, Limits
 from data_processor.workers.pool import Ticket, Workers
 from tests.support.serving import serving
-from tests.unit.data.bench import make_runtime
+from tests.unit.data.bench import make_runtime, within
 
 LIMITS = Limits(memory=400 * MIB, spill=64 * MIB, threads=2, timeout_s=20, max_rows=1000, max_answer=2 * MIB)
 ENDLESS = "SELECT count(*) FROM range(100000000000) a, range(1000000) b"
@@ -57,15 +57,6 @@ def run(
 
 def sql(query: str) -> dict[str, Any]:
     return {"operation": "sql", "query": query}
-
-
-def within(seconds: float, condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 def the_workers() -> list[psutil.Process]:

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fastapi import Request
+from starlette.requests import ClientDisconnect
 
+from ai_semble.connection import ClientGone
 from ai_semble.errors import BodyTooLarge, FieldProblem, InvalidRequest
 from data_processor.datasets.disk import on_disk
 from data_processor.errors import WrongEncoding
@@ -20,7 +22,7 @@ _CHUNK = 1024 * 1024
 async def read_body(request: Request, most: int) -> bytes:
     """Raises BodyTooLarge."""
     body = bytearray()
-    async for chunk in request.stream():
+    async for chunk in pieces(request):
         body += chunk
         if len(body) > most:
             raise BodyTooLarge(f"The body is longer than {most} bytes")
@@ -34,7 +36,7 @@ async def save_body(request: Request, path: Path, most: int, encoding: str = "")
     """
     check_announced(request, most)
     with FileWriter(path, most, encoding) as file:
-        async for chunk in chunks(request.stream()):
+        async for chunk in chunks(request):
             await asyncio.to_thread(file.write, chunk)
         await asyncio.to_thread(file.finish)
 
@@ -49,10 +51,19 @@ def check_announced(request: Request, most: int) -> None:
         )
 
 
-async def chunks(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The same bytes in larger pieces, so that not every packet costs a thread switch."""
+async def pieces(request: Request) -> AsyncIterator[bytes]:
+    """The body as it comes. Raises ClientGone."""
+    try:
+        async for piece in request.stream():
+            yield piece
+    except ClientDisconnect as error:
+        raise ClientGone from error
+
+
+async def chunks(request: Request) -> AsyncIterator[bytes]:
+    """The body in larger pieces, so that not every packet costs a thread switch. Raises ClientGone."""
     waiting = bytearray()
-    async for piece in stream:
+    async for piece in pieces(request):
         waiting += piece
         if len(waiting) >= _CHUNK:
             yield bytes(waiting)

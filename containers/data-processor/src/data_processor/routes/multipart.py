@@ -48,7 +48,7 @@ async def read_form(
     form = _Form(folder / "upload", most_fields, most_file)
     parser = MultipartParser(options[b"boundary"], form.callbacks())  # type: ignore[arg-type]
     try:
-        async for piece in chunks(request.stream()):
+        async for piece in chunks(request):
             await asyncio.to_thread(parser.write, piece)
         parser.finalize()
     except MultipartParseError as error:
