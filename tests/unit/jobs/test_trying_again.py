@@ -7,6 +7,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from ai_semble.errors import InsufficientStorage
+from orchestrator.jobs.moves import Ending
+from orchestrator.jobs.records import Change
+from orchestrator.jobs.store import JobStore
 from tests.support.fake_service import FakeService, breaking_off, failing, fake_service, wait_until
 from tests.support.serving import free_port, serving
 from tests.unit.jobs.conftest import Host, app_for, ended, state_of, submit
@@ -104,3 +108,31 @@ def test_a_dead_service_is_tried_by_few_jobs_at_a_time(host: Host) -> None:
         wait_until(lambda: "waiting" in {state_of(api, job) for job in jobs}, "the first was tried")
         attempts = sum(api.get(f"/jobs/{job['id']}").json()["attempts"] for job in jobs)
     assert attempts <= 6
+
+
+def test_an_end_that_cannot_be_written_is_written_when_the_disk_has_room(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end, refusals = JobStore.end, [2]
+
+    async def full_twice(store: JobStore, job_id: str, dispatch: int, ending: Ending) -> Change | None:
+        if refusals[0]:
+            refusals[0] -= 1
+            raise InsufficientStorage("the disk is full")
+        return await end(store, job_id, dispatch, ending)
+
+    monkeypatch.setattr(JobStore, "end", full_twice)
+    with host() as api:
+        done = ended(api, submit(api, "/nlp/full"))
+    assert (done["state"], done["attempts"], refusals) == ("succeeded", 1, [0])
+
+
+def test_a_call_is_not_accepted_when_the_disk_is_full(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def full(*_: object) -> None:
+        raise InsufficientStorage("the disk is full")
+
+    with host() as api:
+        monkeypatch.setattr(JobStore, "accept", full)
+        refused = api.post("/nlp/full", content=b"x" * 100_000)
+        assert (refused.status_code, refused.json()["code"]) == (507, "insufficient_storage")
+        assert api.get("/jobs").json()["jobs"] == []
