@@ -109,6 +109,7 @@ def test_dates_of_several_notations_stay_text(files: Bench) -> None:
         ("json", b'[{"a": 1}, {"a": 2}', UnreadableData, "Broken JSON"),
         ("jsonl", b'{"a": 1}\n{"a": 2\n{"a": 3}\n', UnreadableData, "line 3"),
         ("jsonl", b'{"a":' * 300 + b"1" + b"}" * 300, UnreadableData, "depth"),
+        ("jsonl", b'{"a": 1, "A": 2}\n', UnreadableData, "upper and lower case"),
         ("parquet", b"PAR1 and then nothing PAR1", UnreadableData, "Footer"),
         ("parquet", b"hello", UnreadableData, "too small"),
         ("arrow", b"ARROW1\0\0 and then nothing", UnreadableData, "Arrow"),
@@ -171,6 +172,11 @@ def test_missing_keys_are_nulls_and_odd_names_are_kept(bench: Bench) -> None:
         dict(zip(names, [1, 2, None, None, None], strict=True)),
         dict(zip(names, [None, None, 3, 4, 5], strict=True)),
     ]
+
+
+def test_fields_that_differ_only_in_case_are_refused(bench: Bench) -> None:
+    with pytest.raises(UnreadableData, match="`A` and `a`"):
+        bench.run([{"a": 1, "b": 0}, {"A": 2}], operation="sample", rows=2)
 
 
 def test_every_kind_of_value_is_answered_as_valid_json(bench: Bench) -> None:

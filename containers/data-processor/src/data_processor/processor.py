@@ -126,6 +126,8 @@ class Processor:
             raise
         except asyncio.CancelledError:
             ticket.cancel()
+            # The caller removes the folder next, in which the worker may still be writing.
+            await asyncio.shield(asyncio.to_thread(ticket.wait))
             raise
         folder = Path(job.folder)
         for name, found in answer.facts["inspected"].items():

@@ -17,7 +17,7 @@ import duckdb
 
 from data_processor.engine import preparing
 from data_processor.engine.failures import unreadable
-from data_processor.engine.json_types import infer, json_scan
+from data_processor.engine.json_types import check_numbered, infer, json_scan
 from data_processor.engine.preparing import unique_names
 from data_processor.engine.quoting import call, select
 from data_processor.engine.reading import FoundColumn, Reading
@@ -135,6 +135,8 @@ def _json(connection: duckdb.DuckDBPyConnection, path: Path, format_: str, compr
     layout = "newline_delimited" if format_ == "jsonl" else "auto"
     columns = infer(connection, json_scan(path, layout, compression))
     reading = _checked(connection, Reading(format_, compression, columns, 0, {"format": layout}), path)
+    if reading.rows:
+        check_numbered(reading.columns, reading.rows)
     if reading.rows == 0 and [column.name for column in reading.columns] == ["json"]:
         raise EmptyData("The file has no records")
     return reading

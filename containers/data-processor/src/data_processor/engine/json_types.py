@@ -5,6 +5,7 @@ For a date it would take `01-02-2024` too, of which nobody knows the month; we t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import duckdb
@@ -46,6 +47,28 @@ def infer(connection: duckdb.DuckDBPyConnection, scan: str) -> tuple[FoundColumn
     texts = [name for name, kind in found.items() if kind == "VARCHAR"]
     found |= _dates_among(connection, scan, texts)
     return tuple(FoundColumn(name, "VARCHAR" if kind == '"NULL"' else kind) for name, kind in found.items())
+
+
+def check_cases(names: Iterable[str]) -> None:
+    """Raises UnreadableData for names that SQL cannot tell apart."""
+    seen: dict[str, str] = {}
+    for name in sorted(names):
+        if (other := seen.setdefault(name.casefold(), name)) is not name:
+            raise UnreadableData(f"The fields `{other}` and `{name}` differ only in upper and lower case")
+
+
+def check_numbered(columns: Iterable[FoundColumn], rows: int) -> None:
+    """The same for a file, of which only this trace is left: `a_1`, found with a type but without any value."""
+    found = {column.name.casefold() for column in columns}
+    for column in columns:
+        base, _, number = column.name.rpartition("_")
+        if (
+            column.nulls == rows
+            and column.type != "VARCHAR"
+            and number.isdigit()
+            and base.casefold() in found
+        ):
+            raise UnreadableData(f"There are fields that differ from `{base}` only in upper and lower case")
 
 
 def _dates_among(connection: duckdb.DuckDBPyConnection, scan: str, texts: list[str]) -> dict[str, str]:

@@ -15,7 +15,7 @@ import orjson
 from ibis.backends.sql.datatypes import DuckDBType
 
 from data_processor.engine import rows as encoding
-from data_processor.engine.json_types import infer, json_scan
+from data_processor.engine.json_types import check_cases, infer, json_scan
 from data_processor.engine.quoting import identifier, select
 from data_processor.engine.reading import Reading
 from data_processor.errors import ComputationFailed, EmptyData, UnreadableData
@@ -91,6 +91,7 @@ class Session:
             raise UnreadableData("A record has a field without a name")
         if not any(records):
             raise EmptyData("The records have no fields")
+        check_cases({name for record in records for name in record})
         path = self._folder / f"records-{next(self._numbers)}.jsonl"
         with path.open("wb") as file:
             file.writelines(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in records)

@@ -24,8 +24,8 @@ class Limits:
 
     @property
     def duckdb_memory(self) -> int:
-        """DuckDB's share: the interpreter and what DuckDB does not count need the rest."""
-        return max(self.memory - 128 * MIB, 64 * MIB)
+        """DuckDB's share. The rest is for the interpreter (90 MiB) and what DuckDB does not count: reading, writing."""
+        return max(self.memory - max(192 * MIB, self.memory // 4), 64 * MIB)
 
 
 @dataclass(frozen=True)

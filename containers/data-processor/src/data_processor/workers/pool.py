@@ -26,6 +26,7 @@ from data_processor.workers.nursery import MAX_MESSAGE
 
 log = get_logger(__name__)
 START_S = 60
+_GONE_S = 10
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "LD_LIBRARY_PATH")
 
 Respond = Callable[[Mapping[str, Any]], Mapping[str, Any]]
@@ -39,12 +40,25 @@ class Ticket:
         self._lock = threading.Lock()
         self._kill: Callable[[], None] | None = None
         self.cancelled = False
+        self._begun = False
+        self._ended = threading.Event()
 
     def cancel(self) -> None:
         with self._lock:
             self.cancelled = True
             if self._kill:
                 self._kill()
+
+    def wait(self) -> None:
+        """Until its process, if it has had one, is gone."""
+        if self._begun:
+            self._ended.wait(_GONE_S)
+
+    def begin(self) -> None:
+        self._begun = True
+
+    def end(self) -> None:
+        self._ended.set()
 
     def started(self, kill: Callable[[], None]) -> None:
         with self._lock:
@@ -75,6 +89,13 @@ class Workers:
     def run(self, job: Job, respond: Respond, ticket: Ticket) -> Answer:
         """Do a job in a process of its own; blocks. Raises the error that the worker found,
         DeadlineExceeded, OperationCrashed, MemoryLimitExceeded."""
+        ticket.begin()
+        try:
+            return self._run(job, respond, ticket)
+        finally:
+            ticket.end()
+
+    def _run(self, job: Job, respond: Respond, ticket: Ticket) -> Answer:
         worker = f"w{next(self._numbers)}"
         nursery = self._living_nursery()
         ours, theirs = socket.socketpair()
@@ -88,7 +109,7 @@ class Workers:
                 raise _died(ended, job) from None
             finally:
                 nursery.kill(worker)
-                ended.happened.wait(10)
+                ended.happened.wait(_GONE_S)
 
     def _living_nursery(self) -> _NurseryProcess:
         with self._lock:
@@ -140,7 +161,7 @@ def _error_of(header: Mapping[str, Any]) -> AiSembleError:
 
 def _died(ended: _End, job: Job) -> AiSembleError:
     """Why a worker that gave no answer is gone."""
-    ended.happened.wait(10)
+    ended.happened.wait(_GONE_S)
     if ended.signal == signal.SIGKILL:  # by the kernel, out of memory
         return MemoryLimitExceeded(f"The operation needed more than {job.limits.memory} bytes of memory")
     if ended.signal == signal.SIGXCPU:
