@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,7 +16,9 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.unit.llm.conftest import MODEL, Service, eventually, hosts, running
+from ai_services.llm.engines.llama.order import Loaded, Settings
+from ai_services.llm.engines.llama.wire import Frame, Kind, Splitter
+from tests.unit.llm.conftest import CONTEXT, HOST, MODEL, Service, eventually, hosts, running
 
 LONG = {"prompt": "One", "raw": True, "max_tokens": 480}
 
@@ -94,6 +98,21 @@ def test_the_engine_ends_with_the_service_but_not_by_a_signal_meant_for_the_serv
         host().send_signal(signal.SIGTERM)
         host().send_signal(signal.SIGINT)
         assert service.text(prompt="Hi", max_tokens=2)
+
+
+def test_the_engine_ends_when_the_service_is_gone_without_a_word(models_dir: str) -> None:
+    ours, theirs = socket.socketpair()
+    command = [sys.executable, "-m", HOST, str(theirs.fileno())]
+    with ours, subprocess.Popen(command, pass_fds=[theirs.fileno()], stderr=subprocess.PIPE) as host:
+        theirs.close()
+        path = str(Path(models_dir) / MODEL / "model.gguf")
+        settings = Settings(path, MODEL, CONTEXT, 1, threads=1, batch=64, cache_type="f16", gpu_layers=0)
+        ours.sendall(Frame(Kind.LOAD, 0, settings.packed()).packed())
+        (ready,) = Splitter().feed(ours.recv(65536))
+        assert ready.kind is Kind.READY
+        assert Loaded.unpacked(ready.payload).devices == ("cpu",)
+        ours.close()
+        assert host.wait(20) == 0
 
 
 def test_a_model_loaded_at_first_use_costs_nothing_before(models_dir: str) -> None:

@@ -19,7 +19,6 @@ from ai_services.llm.desk import Desk
 from ai_services.llm.engines.llama.engine import LlamaEngine
 from ai_services.llm.engines.llama.order import Settings
 from ai_services.llm.engines.protocol import Engine, Report
-from ai_services.llm.engines.remote import RemoteEngine
 from ai_services.llm.meters import Meters
 from ai_services.llm.reporting import Reporter
 from ai_services.models.catalogue import Task
@@ -74,6 +73,8 @@ def create_engine(config: Config, store: ModelStore, report: Report) -> Engine:
                     "llm.engine is `openai`, and llm.base_url is not set",
                     hint="Set llm.base_url to the address of the server, as http://gpu-box:8000/v1.",
                 )
+            from ai_services.llm.engines.remote import RemoteEngine  # noqa: PLC0415 - 8 MB, seldom needed
+
             return RemoteEngine(llm.base_url, api_key(llm), llm.model, llm.time_limit_s, report)
         case _:
             assert_never(llm.engine)

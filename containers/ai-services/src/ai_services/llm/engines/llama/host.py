@@ -13,7 +13,7 @@ import threading
 import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NoReturn
 
 from ai_services.llm.engines.llama.generation import Generation
 from ai_services.llm.engines.llama.loading import LoadFailed, load
@@ -71,7 +71,7 @@ class Host:
 
 
 def main(descriptor: int) -> None:
-    """Load what the first frame says, then serve calls until the service goes away."""
+    """Load what the first frame says, then serve calls until the service goes away. Returns when it fails."""
     # The service decides when to stop, though systemd and a terminal's Ctrl+C tell all its processes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -87,17 +87,20 @@ def main(descriptor: int) -> None:
     host = Host(server, loaded, settings.slots, channel)
     for frame in frames:
         host.take(frame)
+    leave(0)  # here, since the server would wait for its threads when it goes out of scope
+
+
+def leave(code: int) -> NoReturn:
+    """End at once: there is nothing to save, and a hanging llama.cpp is not worth waiting for."""
+    sys.stderr.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":
-    code = 1
     try:
         main(int(sys.argv[1]))
-        code = 0
     except (BrokenPipeError, ConnectionResetError):
-        code = 0  # the service is gone, and nobody is left to tell
+        leave(0)  # the service is gone, and nobody is left to tell
     except Exception:  # noqa: BLE001 - the top of the process: the service logs what is printed
         traceback.print_exc()
-    sys.stderr.flush()
-    # llama.cpp's threads would have to be waited for, and there is nothing left to save.
-    os._exit(code)
+    leave(1)
