@@ -8,9 +8,11 @@ of the connection (no files but the job's), and behind them the sandbox of the p
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 import duckdb
 import ibis
@@ -63,12 +65,38 @@ def check(tree: Node) -> _Query:
     nodes = list(walk(tree))
     for node in nodes:
         _check_node(node)
-    own = {item["key"].casefold() for node in nodes if "cte_map" in node for item in node["cte_map"]["map"]}
-    if odd := [name for name in own if not name.replace("_", "a").isalnum()]:
+    named = [item["key"] for node in nodes if "cte_map" in node for item in node["cte_map"]["map"]]
+    if odd := [name for name in named if not name.replace("_", "a").isalnum()]:
         raise SqlNotAllowed(f"`{odd[0]}` is not a name for a WITH query; use letters, digits and underscores")
-    tables = [node for node in nodes if node.get("type") == "BASE_TABLE"]
-    others = tuple(node for node in tables if node["table_name"].casefold() not in own)
-    return _Query(tree, others, not any(_is_heavy(node) for node in nodes))
+    return _Query(tree, tuple(_other_tables(tree)), not any(_is_heavy(node) for node in nodes))
+
+
+def _other_tables(tree: Node) -> Iterator[Node]:
+    """The tables that are no WITH query which can be seen from where they stand.
+
+    Whatever is left out here is for DuckDB to find, and where its WITH query cannot be seen it would find a
+    view of its own catalogue. So a WITH query is seen by later ones and by what it belongs to, and by itself
+    only in the second part of a recursive one.
+    """
+    waiting: list[tuple[Any, frozenset[str]]] = [(tree, frozenset())]
+    while waiting:
+        node, seen = waiting.pop()
+        if isinstance(node, list):
+            waiting.extend((item, seen) for item in node)
+        elif isinstance(node, dict):
+            if node.get("type") == "BASE_TABLE" and _folded(node["table_name"]) not in seen:
+                yield node
+            for item in node.get("cte_map", {}).get("map", ()):
+                waiting.append((item["value"], seen))
+                seen |= {_folded(item["key"])}
+            itself = {_folded(node["cte_name"])} if node.get("type") == "RECURSIVE_CTE_NODE" else set()
+            parts = ((key, part) for key, part in node.items() if key != "cte_map")
+            waiting.extend((part, seen | itself if key == "right" else seen) for key, part in parts)
+
+
+def _folded(name: str) -> str:
+    """DuckDB takes names for the same that differ in the case of ASCII letters, and no others."""
+    return "".join(letter.lower() if letter.isascii() else letter for letter in name)
 
 
 def _check_node(node: Node) -> None:
@@ -109,7 +137,9 @@ def _check_table(node: Node) -> None:
 
 
 def _is_heavy(node: Node) -> bool:
-    if node.get("type") in _HEAVY_PARTS or node.get("group_expressions") or node.get("class") == "WINDOW":
+    if str(node.get("type")) in _HEAVY_PARTS or node.get("class") == "WINDOW":
+        return True
+    if node.get("group_expressions") or node.get("sample"):
         return True
     return node.get("class") == "FUNCTION" and node["function_name"].lower() in allowed_functions().aggregates
 
