@@ -114,9 +114,11 @@ class FileWriter:
             return piece
         try:
             return self._decode(piece, last).encode("utf-8", "surrogatepass")
-        except UnicodeDecodeError as error:
+        except UnicodeError as error:
+            place = error.start if isinstance(error, UnicodeDecodeError) else 0
+            reason = error.reason if isinstance(error, UnicodeDecodeError) else str(error)
             raise WrongEncoding(
-                f"Near byte {self._written - len(piece) + error.start}: {error.reason}",
+                f"Near byte {self._written - len(piece) + place}: {reason}",
                 hint="Name the encoding that the file really has, as `?encoding=`.",
             ) from error
 
@@ -126,7 +128,7 @@ def decoder(encoding: str) -> Callable[[bytes, bool], str]:
     try:
         found = codecs.lookup(encoding)
         text = found._is_text_encoding
-    except LookupError:
+    except (LookupError, ValueError):  # a ValueError for a NUL in the name
         text = False
     if not text:
         sentence = f"There is no encoding {encoding[:50]!r}; for example shift_jis, euc_jp, utf-16 or latin-1"
