@@ -4,19 +4,36 @@ from __future__ import annotations
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
+
+from ai_semble.errors import InvalidConfiguration
 
 TOKEN_VARIABLE = "AI_SEMBLE_TOKEN_FILE"  # noqa: S105 - the name of a variable
 
 
 def ensure_token(path: Path) -> str:
-    """The token in this file; made at the first call, readable by its owner alone."""
+    """The token in this file; made at the first call, readable by its owner alone. Raises InvalidConfiguration.
+
+    Five services start at once and all call this: the file gets its name only when it is whole, and the
+    first to name it wins. An empty token would let everybody in, so it is refused.
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text(encoding="ascii").strip()
-    token = secrets.token_urlsafe(32)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(token + "\n")
+    if not path.exists():
+        _make(path)
+    token = path.read_text(encoding="ascii").strip()
+    if not token:
+        raise InvalidConfiguration(f"The token file {path} is empty", hint="Delete it; a new one is made.")
     return token
+
+
+def _make(path: Path) -> None:
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_urlsafe(32) + "\n")
+        with suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        draft.unlink()
