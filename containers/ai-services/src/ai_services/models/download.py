@@ -150,8 +150,8 @@ class _Partial:
             raise _Broken("the server continued at another place")
         etag = response.headers.get("ETag") or ""
         strong = "" if etag.startswith("W/") else etag
+        self.path.write_bytes(b"")  # first, lest the new validator ever vouches for the old bytes
         self._facts.write_text(json.dumps({"validator": strong or response.headers.get("Last-Modified")}))
-        self.path.write_bytes(b"")
 
     def discard(self) -> None:
         self.path.unlink(missing_ok=True)
