@@ -149,7 +149,7 @@ class RemoteGeneration:
         try:
             async with session.post(url, json=self._body()) as response:
                 if response.status != 200:
-                    raise await _refusal(response)
+                    raise await _refusal(response)  # noqa: TRY301 - handled with the other failures
                 await (self._read_chunks(response) if self._call.stream else self._read_whole(response))
             tally = self._tally()
             self._items.put_nowait(None)
@@ -157,6 +157,9 @@ class RemoteGeneration:
             self._items.put_nowait(error)
         except (aiohttp.ClientError, TimeoutError) as error:
             self._items.put_nowait(EngineUnreachable(f"{url}: {error or 'no answer'}", retry_after=5))
+        except Exception as error:  # the top of a task: whoever waits for an item has to get one
+            log.exception("remote_answer_not_understood", url=url)
+            self._items.put_nowait(EngineUnreachable(f"{url}: {type(error).__name__}", retry_after=5))
         finally:
             self.ended.set_result(tally)
 
@@ -207,8 +210,9 @@ async def _refusal(response: aiohttp.ClientResponse) -> AiSembleError:
     """The server's refusal as one of our errors."""
     problem: dict[str, Any] = {}
     with suppress(orjson.JSONDecodeError, AttributeError):
-        problem = orjson.loads(await response.read())
-        problem = problem.get("error") or problem
+        document = orjson.loads(await response.read())
+        found = document.get("error") or document
+        problem = found if isinstance(found, dict) else {"message": found}
     message = str(problem.get("message") or response.reason)
     kinds = {problem.get("code"), problem.get("type")}
     match response.status:
