@@ -88,6 +88,8 @@ def _call(body: bytes, shape: type[ChatCompletionRequest | TextCompletionRequest
         request = shape.model_validate(members)
     except ValidationError as error:
         raise RequestValidationError(error.errors()) from error
+    if not chat:
+        members = {"max_tokens": request.max_tokens, **members}
     limit = getattr(request, "max_completion_tokens", None) or request.max_tokens
     return Call(chat=chat, stream=bool(request.stream), body=members, reserve=limit or 1)
 
