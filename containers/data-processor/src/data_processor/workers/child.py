@@ -51,11 +51,11 @@ def adapter() -> TypeAdapter[Any]:
 
 
 def run(connection: socket.socket) -> None:
-    """Do the job that comes over this connection, and answer it whatever happens."""
+    """Wait for the job that comes over this connection, do it, and answer it whatever happens."""
+    database = connect()
     header, body = messages.receive(connection)
     job = Job.of(header, body)
     try:
-        database = connect()
         sandbox.enter(Path(job.folder), job.limits)
         lock(database, Path(job.folder), job.limits)
         worker = Worker(connection, job, database)

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from itertools import count
 from typing import Any
-
-import orjson
 
 from ai_semble.errors import AiSembleError, DeadlineExceeded
 from ai_semble.logs import get_logger
@@ -22,12 +17,10 @@ from data_processor.errors import MemoryLimitExceeded, OperationCrashed
 from data_processor.workers import messages
 from data_processor.workers.failures import describe, restore
 from data_processor.workers.jobs import Answer, Job
-from data_processor.workers.nursery import MAX_MESSAGE
+from data_processor.workers.nursery_process import End, NurseryProcess
 
 log = get_logger(__name__)
-START_S = 60
-_GONE_S = 10
-_PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "LD_LIBRARY_PATH")
+GONE_S = 10
 
 Respond = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """Answers a worker's question (`{"dataset": name}`); raises AiSembleError, which the worker gets."""
@@ -52,7 +45,7 @@ class Ticket:
     def wait(self) -> None:
         """Until its process, if it has had one, is gone."""
         if self._begun:
-            self._ended.wait(_GONE_S)
+            self._ended.wait(GONE_S)
 
     def begin(self) -> None:
         self._begun = True
@@ -67,59 +60,101 @@ class Ticket:
                 kill()
 
 
+@dataclass(frozen=True)
+class _Worker:
+    """A process that waits for a job, or does it."""
+
+    name: str
+    nursery: NurseryProcess
+    connection: socket.socket
+    ended: End
+
+    def kill(self) -> None:
+        self.nursery.kill(self.name)
+
+
 class Workers:
-    """Runs jobs in processes forked from a nursery, which is started again if it should die."""
+    """Runs each job in a process of its own, forked from a nursery that is started again if it should die.
+
+    After the first job one worker is kept ready, with its database open, so that the next job need not wait for it.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._nursery: _NurseryProcess | None = None
+        self._nursery: NurseryProcess | None = None
+        self._spare: _Worker | None = None
         self._numbers = count(1)
 
     def start(self) -> None:
         """Start the nursery now, so that the first job need not wait for its imports."""
-        self._living_nursery()
+        with self._lock:
+            self._living_nursery()
 
     def close(self) -> None:
         """End the nursery and with it every worker."""
         with self._lock:
+            if self._spare:
+                self._spare.connection.close()
             if self._nursery:
                 self._nursery.close()
-                self._nursery = None
+            self._spare = self._nursery = None
 
     def run(self, job: Job, respond: Respond, ticket: Ticket) -> Answer:
         """Do a job in a process of its own; blocks. Raises the error that the worker found,
         DeadlineExceeded, OperationCrashed, MemoryLimitExceeded."""
         ticket.begin()
         try:
-            return self._run(job, respond, ticket)
+            worker = self._take()
+            ticket.started(worker.kill)
+            return _work(worker, job, respond)
         finally:
             ticket.end()
+            self._keep_one_ready()
 
-    def _run(self, job: Job, respond: Respond, ticket: Ticket) -> Answer:
-        worker = f"w{next(self._numbers)}"
-        nursery = self._living_nursery()
-        ours, theirs = socket.socketpair()
-        with ours:
-            with theirs:
-                ended = nursery.fork(worker, theirs.fileno())
-            ticket.started(lambda: nursery.kill(worker))
-            try:
-                return _converse(ours, job, respond)
-            except messages.Disconnected:
-                raise _died(ended, job) from None
-            finally:
-                nursery.kill(worker)
-                ended.happened.wait(_GONE_S)
-
-    def _living_nursery(self) -> _NurseryProcess:
+    def _take(self) -> _Worker:
         with self._lock:
-            if self._nursery is not None and not self._nursery.alive:
-                log.error("nursery_died")
-                self._nursery.close()
-                self._nursery = None
-            if self._nursery is None:
-                self._nursery = _NurseryProcess()
-            return self._nursery
+            spare, self._spare = self._spare, None
+            if spare is not None and not spare.ended.happened.is_set():
+                return spare
+            if spare is not None:
+                spare.connection.close()
+            return self._fork()
+
+    def _keep_one_ready(self) -> None:
+        with self._lock:
+            if self._nursery is not None and self._spare is None:
+                self._spare = self._fork()
+
+    def _fork(self) -> _Worker:
+        nursery = self._living_nursery()
+        name = f"w{next(self._numbers)}"
+        ours, theirs = socket.socketpair()
+        with theirs:
+            return _Worker(name, nursery, ours, nursery.fork(name, theirs.fileno()))
+
+    def _living_nursery(self) -> NurseryProcess:
+        if self._nursery is not None and not self._nursery.alive:
+            log.error("nursery_died")
+            self._nursery.close()
+            self._nursery = None
+        if self._nursery is None:
+            self._nursery = NurseryProcess()
+        return self._nursery
+
+
+def _work(worker: _Worker, job: Job, respond: Respond) -> Answer:
+    with worker.connection:
+        try:
+            answer = _converse(worker.connection, job, respond)
+        except messages.Disconnected:
+            raise _died(worker.ended, job) from None
+        except BaseException:
+            worker.kill()
+            # Whoever asked removes the folder next, and nobody may be writing there.
+            worker.ended.happened.wait(GONE_S)
+            raise
+        worker.kill()  # it has no more to do, and freeing its memory can take a while
+        return answer
 
 
 def _converse(connection: socket.socket, job: Job, respond: Respond) -> Answer:
@@ -159,95 +194,12 @@ def _error_of(header: Mapping[str, Any]) -> AiSembleError:
     return restore(header["error"])
 
 
-def _died(ended: _End, job: Job) -> AiSembleError:
+def _died(ended: End, job: Job) -> AiSembleError:
     """Why a worker that gave no answer is gone."""
-    ended.happened.wait(_GONE_S)
+    ended.happened.wait(GONE_S)
     if ended.signal == signal.SIGKILL:  # by the kernel, out of memory
         return MemoryLimitExceeded(f"The operation needed more than {job.limits.memory} bytes of memory")
     if ended.signal == signal.SIGXCPU:
         return DeadlineExceeded("The operation was stopped after its share of processor time")
     name = signal.Signals(ended.signal).name if ended.signal else "an exit"
     return OperationCrashed(f"The process ended by {name} before it had an answer")
-
-
-class _End:
-    """That a worker ended, and by which signal (0 for none)."""
-
-    def __init__(self) -> None:
-        self.happened = threading.Event()
-        self.signal = 0
-
-
-class _NurseryProcess:
-    """A running nursery."""
-
-    def __init__(self) -> None:
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._sending = threading.Lock()
-        self._ends: dict[str, _End] = {}
-        with theirs:
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-P", "-m", "data_processor.workers.nursery", str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
-                stdin=subprocess.DEVNULL,
-                cwd="/",
-            )
-        self._control.settimeout(START_S)
-        try:
-            started = bool(self._control.recv(MAX_MESSAGE))
-        except TimeoutError:
-            started = False
-        if not started:
-            self.close()
-            raise OperationCrashed("The process that operations are forked from did not start; see the log")
-        self._control.settimeout(None)
-        threading.Thread(target=self._listen, name="nursery", daemon=True).start()
-
-    @property
-    def alive(self) -> bool:
-        return self._process.poll() is None
-
-    def fork(self, worker: str, descriptor: int) -> _End:
-        ended = self._ends[worker] = _End()
-        with self._sending:
-            try:
-                socket.send_fds(self._control, [orjson.dumps({"fork": worker})], [descriptor])
-            except OSError:
-                self._lost()
-        return ended
-
-    def kill(self, worker: str) -> None:
-        if worker in self._ends:
-            with self._sending:
-                try:
-                    self._control.send(orjson.dumps({"kill": worker}))
-                except OSError:
-                    self._lost()
-
-    def close(self) -> None:
-        with contextlib.suppress(OSError):
-            self._control.shutdown(socket.SHUT_RDWR)  # wakes the listener, which closing would not
-        self._control.close()
-        try:
-            self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-
-    def _listen(self) -> None:
-        try:
-            while message := self._control.recv(MAX_MESSAGE):
-                notice = orjson.loads(message)
-                ended = self._ends.pop(notice["ended"])
-                ended.signal = notice["signal"]
-                ended.happened.set()
-        except OSError:
-            pass  # closed under us
-        self._lost()
-
-    def _lost(self) -> None:
-        """The nursery is gone, and its workers with it (they die with their parent)."""
-        for worker in list(self._ends):
-            if ended := self._ends.pop(worker, None):
-                ended.happened.set()
