@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base's
+    def log_message(self, format: str, *args: object) -> None:
         pass
 
 

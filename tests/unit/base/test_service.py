@@ -225,3 +225,15 @@ def wait_for_lines(capfd: pytest.CaptureFixture[str], mark: str) -> list[dict[st
         time.sleep(0.01)
         output += capfd.readouterr().out
     return [json.loads(line) for line in output.splitlines() if mark in line]
+
+
+def test_a_name_that_is_not_ours_reads_nothing_not_even_health(client: httpx.Client) -> None:
+    for path in ("/health", "/metrics", "/double"):
+        answer = client.get(path, headers={"Host": "rebound.example"})
+        assert (answer.status_code, answer.json()["code"]) == (403, "host_not_allowed")
+
+
+def test_only_health_and_metrics_themselves_are_open(client: httpx.Client) -> None:
+    for path in ("/healthy", "/metrics/all", "/health/x"):
+        answer = client.get(path, headers={"Authorization": ""})
+        assert answer.json()["code"] == "unauthorized"

@@ -18,7 +18,7 @@ ERRORS = [
     "ai_services.vision.errors",
     "data_processor.errors",
     "orchestrator.fetcher.errors",
-    "orchestrator.guard",
+    "ai_semble.guard",
     "orchestrator.jobs.errors",
 ]
 

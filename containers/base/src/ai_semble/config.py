@@ -171,11 +171,15 @@ class DataConfig(UpstreamConfig):
     )
     max_waiting: int = Field(32, ge=0, description="Operations that may wait for their turn; more get 503.")
     memory_limit: Bytes = Field(
-        1 * GIB, ge=256 * MIB, description="Memory of one operation; what does not fit is kept on disk meanwhile."
+        1 * GIB,
+        ge=256 * MIB,
+        description="Memory of one operation; what does not fit is kept on disk meanwhile.",
     )
     spill_limit: Bytes = Field(20 * GIB, description="Disk that one operation may use for what does not fit.")
     timeout_s: Seconds = Field(120, description="Time of one operation, after its turn has come.")
-    max_rows: Count = Field(10_000, description="Rows of one answer; `output` writes any number as a dataset.")
+    max_rows: Count = Field(
+        10_000, description="Rows of one answer; `output` writes any number as a dataset."
+    )
     max_answer_bytes: Bytes = Field(32 * MIB, description="Length of one answer.")
     max_upload_bytes: Bytes = Field(20 * GIB, description="Longest file uploaded.")
 

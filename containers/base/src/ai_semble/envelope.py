@@ -20,8 +20,7 @@ from ai_semble.logs import get_logger
 from ai_semble.metrics import Metrics
 
 log = get_logger(__name__)
-OPEN_PATHS = ("/health", "/metrics")
-_QUIET_PATHS = ("/health", "/metrics")
+OPEN_PATHS = frozenset(("/health", "/health/live", "/health/ready", "/metrics"))
 _ID_HEADER = REQUEST_ID_HEADER.lower().encode()
 _CLIENT_LEFT = 499
 
@@ -79,7 +78,7 @@ class Envelope:
 
     def _admit(self, exchange: _Exchange) -> None:
         path: str = exchange.scope["path"]
-        if path.startswith(OPEN_PATHS):
+        if path in OPEN_PATHS:
             return
         if self.running > self.limits.max_requests:
             raise Overloaded(f"{self.limits.max_requests} requests are being answered already", retry_after=1)
@@ -90,7 +89,7 @@ class Envelope:
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
         self.metrics.count_request(scope["method"], route, status, seconds)
-        write = log.debug if scope["path"].startswith(_QUIET_PATHS) else log.info
+        write = log.debug if scope["path"] in OPEN_PATHS else log.info
         write(
             "request",
             method=scope["method"],

@@ -122,6 +122,7 @@ def install(app: FastAPI, source: str) -> None:
         return answer
 
     app.add_exception_handler(Exception, answer_defect)
+
     def answer_nobody(_: Request, __: Exception) -> Response:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
 

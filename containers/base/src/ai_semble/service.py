@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ai_semble import __version__, metrics, problems
 from ai_semble.config import Config
 from ai_semble.envelope import Envelope, Limits
+from ai_semble.guard import Guard
 from ai_semble.health import HealthBoard
 from ai_semble.metrics import Metrics
 from ai_semble.paths import Paths
@@ -91,7 +92,7 @@ def create_service_app(
 
     `lifespan` opens the engines and sets the health board to READY; handlers find the runtime in
     `request.app.state.runtime`. With `own_health` the service brings its own /health and /metrics routes.
-    `layers` stand inside the envelope, so that what they refuse is logged, counted and answered as well.
+    `layers` stand inside the envelope and the guard, so that what they refuse is logged, counted and answered as well.
     """
 
     @asynccontextmanager
@@ -120,7 +121,8 @@ def create_service_app(
         limits=Limits(server.max_body_bytes, server.max_requests, unbounded_paths),
         token=runtime.token,
     )
-    app.stand_behind([envelope, *layers])
+    guard = partial(Guard, server=server, service=runtime.service)
+    app.stand_behind([envelope, guard, *layers])
     return app
 
 

@@ -17,7 +17,6 @@ from orchestrator.fetcher.fetcher import Fetcher
 from orchestrator.gateway.caller import GatewayCaller
 from orchestrator.gateway.gateway import Gateway
 from orchestrator.gateway.upstreams import Upstreams
-from orchestrator.guard import Guard
 from orchestrator.jobs.service import JobService
 from orchestrator.operations import OPERATIONS
 from orchestrator.routes import docs, health, jobs, metrics
@@ -39,7 +38,7 @@ def create_app(runtime: Runtime) -> FastAPI:
         lifespan=_life,
         unbounded_paths=[operation.prefix for operation in OPERATIONS if operation.unbounded],
         own_health=True,
-        layers=[partial(Guard, server=runtime.config.server), partial(ShortCut, routes=relays)],
+        layers=[partial(ShortCut, routes=relays)],
     )
     app.router.routes.extend(relays)
     app.when_stopping(release_watchers)

@@ -309,7 +309,9 @@ class TextCompletionRequest(_OpenAiRequest):
 
     prompt: str = Field(min_length=1, description="What the model continues, without a chat template.")
     max_tokens: int | None = Field(
-        16, ge=1, description="Most tokens of the continuation, which seldom ends by itself. OpenAI's default."
+        16,
+        ge=1,
+        description="Most tokens of the continuation, which seldom ends by itself. OpenAI's default.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Keeps other web sites out of an API that listens on this machine without keys.
+"""Keeps other web sites out of services that listen on this machine.
 
 A page on any site can make its visitor's browser send requests to 127.0.0.1. Two checks stop that: the Host
 header must be a known name (otherwise a name of the attacker's leads here: DNS rebinding), and a browser that
@@ -16,7 +16,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ai_semble import problems
 from ai_semble.config import ServerConfig
 from ai_semble.errors import AiSembleError
-from ai_semble.topology import ORCHESTRATOR
 
 _EXPOSED = "X-Request-ID, Location, Retry-After, Preference-Applied"
 _METHODS = "GET, POST, PUT, DELETE"
@@ -42,8 +41,9 @@ class CrossSiteRefused(AiSembleError):
 class Guard:
     """Refuses unknown hosts and other sites; answers CORS for `server.allowed_origins` and nobody else."""
 
-    def __init__(self, app: ASGIApp, server: ServerConfig) -> None:
+    def __init__(self, app: ASGIApp, *, server: ServerConfig, service: str) -> None:
         self.app = app
+        self._service = service
         self._names = frozenset(name.lower() for name in server.allowed_hosts)
         self._origins = frozenset(origin.lower().rstrip("/").encode() for origin in server.allowed_origins)
         self._known: set[bytes] = set()
@@ -91,7 +91,7 @@ class Guard:
         try:
             await self.app(scope, receive, send)
         except AiSembleError as error:
-            await problems.response(error, ORCHESTRATOR.name, scope["path"])(scope, receive, send)
+            await problems.response(error, self._service, scope["path"])(scope, receive, send)
 
 
 def host_name(host: bytes) -> str:
