@@ -7,7 +7,7 @@ import hashlib
 import re
 from collections.abc import AsyncIterator, Callable
 
-from ai_semble.errors import Overloaded
+from ai_semble.errors import BodyTooLarge, Overloaded
 from orchestrator.jobs.bodies import Bodies
 from orchestrator.jobs.calls import Call
 from orchestrator.jobs.errors import BadIdempotencyKey, IdempotencyKeyReused
@@ -30,26 +30,30 @@ class Intake:
         tally: Tally,
         *,
         max_queued: int,
+        max_body_bytes: int,
         accepted: Callable[[Change], None],
     ) -> None:
         self._store = store
         self._bodies = bodies
         self._tally = tally
         self._max_queued = max_queued
+        self._max_body_bytes = max_body_bytes
         self._accepted = accepted
 
     async def submit(self, call: Call, body: AsyncIterator[bytes]) -> JobRecord:
         """The new job, or the one that has the call's idempotency key already.
 
-        Raises Overloaded, InsufficientStorage, BadIdempotencyKey, IdempotencyKeyReused, and what `body`
-        raises; then nothing is left behind.
+        Raises Overloaded, BodyTooLarge, InsufficientStorage, BadIdempotencyKey, IdempotencyKeyReused, and
+        what `body` raises; then nothing is left behind.
         """
         if call.idempotency_key is not None and not _KEY.fullmatch(call.idempotency_key):
             raise BadIdempotencyKey("The Idempotency-Key is not 1 to 255 printable ASCII characters")
         if self._tally.pending() >= self._max_queued:
             raise Overloaded(f"{self._max_queued} jobs are waiting already", retry_after=10)
+        if _announced_length(call) > self._max_body_bytes:
+            raise _too_large(self._max_body_bytes)
         job_id = new_job_id(self._store.clock())
-        request = await self._bodies.receive(job_id, REQUEST, body)
+        request = await self._bodies.receive(job_id, REQUEST, _at_most(self._max_body_bytes, body))
         # From here on it is decided by the database alone, even when the client leaves meanwhile.
         return await asyncio.shield(asyncio.create_task(self._accept(job_id, call, request)))
 
@@ -76,6 +80,27 @@ class Intake:
         if outcome.fingerprint != new.fingerprint:
             raise IdempotencyKeyReused(f"The key was sent with another request before, for job {outcome.id}")
         return outcome
+
+
+def _announced_length(call: Call) -> int:
+    """0 when it is not announced."""
+    announced = call.headers.get("content-length", "")
+    return int(announced) if announced.isdecimal() else 0
+
+
+async def _at_most(most: int, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The body. Raises BodyTooLarge at the piece that makes it longer than `most` bytes."""
+    received = 0
+    async for piece in body:
+        received += len(piece)
+        if received > most:
+            raise _too_large(most)
+        yield piece
+
+
+def _too_large(most: int) -> BodyTooLarge:
+    hint = "Upload the file as a dataset first, or raise `data.max_upload_bytes` in the configuration."
+    return BodyTooLarge(f"The body is longer than {most} bytes", hint=hint)
 
 
 def _fingerprint(call: Call, request: StoredBody) -> str:

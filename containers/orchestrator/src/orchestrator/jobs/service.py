@@ -61,6 +61,8 @@ class JobService:
             self._bodies,
             self._tally,
             max_queued=self._config.max_queued,
+            # A file and the request around it, as `/data/process` takes them.
+            max_body_bytes=runtime.config.data.max_upload_bytes + runtime.config.server.max_body_bytes,
             accepted=self._accepted,
         )
         self._tasks: set[asyncio.Task[None]] = set()
@@ -101,7 +103,7 @@ class JobService:
         """Accept a call: when this returns, the job survives whatever happens.
 
         The same idempotency key with the same request gives the same job. Raises Overloaded,
-        InsufficientStorage, BadIdempotencyKey, IdempotencyKeyReused, and what `body` raises.
+        BodyTooLarge, InsufficientStorage, BadIdempotencyKey, IdempotencyKeyReused, and what `body` raises.
         """
         return await self._view(await self._intake.submit(call, body))
 

@@ -12,7 +12,7 @@ from ai_semble.context import request_id
 from ai_semble.errors import AiSembleError
 from ai_semble.logs import get_logger
 from ai_semble.schemas.jobs import Job
-from orchestrator.gateway.calls import Body, Call, Reply
+from orchestrator.gateway.calls import Call, Reply
 from orchestrator.gateway.client import Client, ClientGone
 from orchestrator.gateway.gateway import Gateway
 from orchestrator.gateway.headers import prefers_async, text, to_service
@@ -66,10 +66,12 @@ async def _submit(jobs: JobService, call: Call, client: Client) -> Job:
         request_id=request_id(),
         idempotency_key=call.header("idempotency-key") or None,
     )
-    return await jobs.submit(kept, _pieces(await client.body()))
+    return await jobs.submit(kept, _pieces(client))
 
 
-async def _pieces(body: Body) -> AsyncIterator[bytes]:
+async def _pieces(client: Client) -> AsyncIterator[bytes]:
+    """Nothing is received before the first piece is asked for, so that a refused body is not sent at all."""
+    body = await client.body()
     if isinstance(body, bytes):
         yield body
     else:
