@@ -5,6 +5,7 @@ Zip files (wheels are such) and tar files (npm packages, source archives) are to
 
 from __future__ import annotations
 
+import lzma
 import tarfile
 import zipfile
 import zlib
@@ -21,7 +22,15 @@ MOST_MEMBERS = 100_000
 LONGEST_MEMBER = 64 * 1024**3
 EXPANSION = 50  # a tar file may grow to so many times its size ...
 ALLOWANCE = 64 * 1024**2  # ... plus this; weights hardly shrink at all, bombs a thousandfold
-DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError, RuntimeError)
+DAMAGED = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+# Another program may have the port, and no service says more of itself than this.
+LONGEST_ANSWER = 1024 * 1024
+
 
 async def get(host: str, port: int, path: str, timeout_s: float) -> tuple[int, bytes] | None:
     """Status and body; None when there was no whole answer in time."""
@@ -19,7 +22,12 @@ async def _get(host: str, port: int, path: str) -> tuple[int, bytes]:
     try:
         writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode("ascii"))
         await writer.drain()
-        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        answer = b""
+        while piece := await reader.read(65_536):
+            answer += piece
+            if len(answer) > LONGEST_ANSWER:
+                raise ValueError("not one of our services")
+        head, _, body = answer.partition(b"\r\n\r\n")
         return int(head.split(b" ", 2)[1]), body
     except IndexError as error:
         raise ValueError("not HTTP") from error

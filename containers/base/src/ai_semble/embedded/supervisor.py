@@ -82,12 +82,13 @@ class Keeper:
         """End the process: politely first, with everything that it started when the time is over."""
         self._stopping.set()
         pid = self._life.pid
-        if pid is None:
-            return
+        if pid is None or self._ended.is_set():
+            return  # its number may be another process's by now
         signal_process(pid, signal.SIGTERM)
-        with suppress(TimeoutError):
+        try:
             await asyncio.wait_for(self._ended.wait(), self._timing.stop_grace_s)
-        signal_group(pid, signal.SIGKILL)
+        except TimeoutError:
+            signal_group(pid, signal.SIGKILL)
 
     def state(self, now: float, epoch: float) -> ServiceState:
         """The life with times of the wall clock; `now` and `epoch` are the same moment on the two clocks."""
