@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import codecs
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,9 +11,10 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from ai_semble.connection import ClientGone
-from ai_semble.errors import BodyTooLarge, FieldProblem, InvalidRequest
+from ai_semble.errors import BodyTooLarge
 from data_processor.datasets.disk import on_disk
 from data_processor.errors import WrongEncoding
+from data_processor.routes.encodings import decoder
 
 _CHUNK = 1024 * 1024
 
@@ -121,16 +121,3 @@ class FileWriter:
                 f"Near byte {self._written - len(piece) + place}: {reason}",
                 hint="Name the encoding that the file really has, as `?encoding=`.",
             ) from error
-
-
-def decoder(encoding: str) -> Callable[[bytes, bool], str]:
-    """Raises InvalidRequest for an encoding that there is not."""
-    try:
-        found = codecs.lookup(encoding)
-        text = found._is_text_encoding
-    except (LookupError, ValueError):  # a ValueError for a NUL in the name
-        text = False
-    if not text:
-        sentence = f"There is no encoding {encoding[:50]!r}; for example shift_jis, euc_jp, utf-16 or latin-1"
-        raise InvalidRequest(sentence, fields=[FieldProblem("encoding", sentence)])
-    return found.incrementaldecoder().decode
