@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+from orchestrator.jobs import bodies as bodies_module
 from orchestrator.jobs.bodies import MOST_IN_DATABASE, Bodies
 from orchestrator.jobs.records import REQUEST
 
@@ -54,6 +58,31 @@ async def test_a_long_body_is_a_file(bodies: Bodies, size: int) -> None:
 async def test_a_body_that_breaks_off_leaves_nothing(bodies: Bodies) -> None:
     with pytest.raises(ConnectionError):
         await bodies.receive("1", REQUEST, broken())
+    assert bodies.owners() == set()
+
+
+@pytest.mark.parametrize(
+    ("module", "step"), [(bodies_module, "FileIO"), (os, "fsync")], ids=["opening", "putting in place"]
+)
+async def test_a_client_that_leaves_while_a_thread_writes_leaves_nothing(
+    bodies: Bodies, monkeypatch: pytest.MonkeyPatch, module: ModuleType, step: str
+) -> None:
+    original, reached, go_on = getattr(module, step), threading.Event(), threading.Event()
+
+    def held(*arguments: object) -> object:
+        reached.set()
+        assert go_on.wait(10)
+        return original(*arguments)
+
+    monkeypatch.setattr(module, step, held)
+    receiving = asyncio.create_task(bodies.receive("1", REQUEST, pieces(b"x" * 100_000)))
+    assert await asyncio.to_thread(reached.wait, 10)
+    receiving.cancel()
+    await asyncio.wait({receiving}, timeout=0.1)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await receiving
+    await asyncio.get_running_loop().shutdown_default_executor()  # whatever a thread does is done
     assert bodies.owners() == set()
 
 

@@ -6,7 +6,7 @@ import asyncio
 import errno
 import hashlib
 import os
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from io import FileIO
 from pathlib import Path
 
@@ -84,6 +84,8 @@ class _Spool:
         self._size = 0
         self._hash = hashlib.sha256()
         self._file: FileIO | None = None
+        self._work: asyncio.Future[None] | None = None  # what a thread does, or did last
+        self._in_place = self._finished = False
 
     async def add(self, piece: bytes) -> None:
         self._held.append(piece)
@@ -91,19 +93,32 @@ class _Spool:
         self._size += len(piece)
         self._hash.update(piece)
         if self._held_bytes > (_PIECE if self._file else MOST_IN_DATABASE):
-            await asyncio.to_thread(self._write)
+            await self._in_thread(self._write)
 
     async def finish(self) -> StoredBody:
         if self._file is None:
             return StoredBody(self._size, self._hash.hexdigest(), b"".join(self._held))
-        await asyncio.to_thread(self._put_in_place)
+        await self._in_thread(self._put_in_place)
+        self._finished = True
         return StoredBody(self._size, self._hash.hexdigest(), None)
 
     async def close(self) -> None:
         """Remove what did not come to its end."""
+        if self._work is not None:
+            await asyncio.shield(asyncio.ensure_future(self._clear(self._work)))
+
+    async def _clear(self, work: asyncio.Future[None]) -> None:
+        await asyncio.wait((work,))
         if self._file is not None:
             self._file.close()
             self._unfinished.unlink(missing_ok=True)
+        if self._in_place and not self._finished:
+            self._path.unlink(missing_ok=True)
+
+    async def _in_thread(self, work: Callable[[], None]) -> None:
+        # A thread cannot be stopped: a caller that is cancelled leaves it at work, and `close` waits for it.
+        self._work = asyncio.get_running_loop().run_in_executor(None, work)
+        await asyncio.shield(self._work)
 
     def _write(self) -> None:
         if self._file is None:
@@ -120,6 +135,7 @@ class _Spool:
         assert self._file is not None  # noqa: S101 - `_write` opened it
         os.fsync(self._file.fileno())
         self._unfinished.rename(self._path)
+        self._in_place = True
         folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(folder)  # the name too has to survive a power cut
