@@ -127,7 +127,7 @@ class JobService:
         return JobPage(jobs=tuple(views.job_view(job) for job in page), next_cursor=cursor)
 
     async def result(self, job_id: str) -> Result:
-        """What the service answered.
+        """What the service answered; it can be read to its end even when the job is forgotten meanwhile.
 
         Raises JobNotFound, JobHasNotEnded, and JobHasNoResult when it failed or was cancelled.
         """
@@ -136,8 +136,7 @@ class JobService:
             raise JobHasNotEnded(f"The job is {job.state}", retry_after=1)
         if job.state is not JobState.SUCCEEDED:
             raise JobHasNoResult(f"The job is {job.state}: {views.in_words(job.reason, job.detail)}")
-        content = await self._store.body(job_id, RESULT)
-        pieces = self._bodies.read(job_id, RESULT) if content is None else _one_piece(content)
+        pieces = await self._result_pieces(job_id)
         return Result(job.result_type or "application/octet-stream", job.result_bytes or 0, pieces)
 
     async def cancel(self, job_id: str) -> Job:
@@ -228,6 +227,17 @@ class JobService:
             raise JobNotFound(f"There is no job {job_id}")
         return job
 
+    async def _result_pieces(self, job_id: str) -> AsyncIterator[bytes]:
+        content = await self._store.body(job_id, RESULT)
+        if content is not None:
+            return _pieces(content)
+        rest = self._bodies.read(job_id, RESULT)
+        try:
+            first = await anext(rest)  # opens the file, which stays whole when it is deleted
+        except FileNotFoundError as error:
+            raise JobNotFound(f"The job {job_id} was forgotten just now") from error
+        return _pieces(first, rest)
+
     async def _view(self, job: JobRecord) -> Job:
         if not views.has_inline_result(job):
             return views.job_view(job)
@@ -253,5 +263,8 @@ class JobService:
         task.add_done_callback(self._tasks.discard)
 
 
-async def _one_piece(content: bytes) -> AsyncIterator[bytes]:
-    yield content
+async def _pieces(first: bytes, rest: AsyncIterator[bytes] | None = None) -> AsyncIterator[bytes]:
+    yield first
+    if rest is not None:
+        async for piece in rest:
+            yield piece
