@@ -16,7 +16,9 @@ from ai_semble.config import Config
 from ai_semble.metrics import Metrics
 from ai_semble.workpool import WorkPool
 from data_processor.datasets.formats import Kind, kind_named
+from data_processor.datasets.regular import check_regular
 from data_processor.datasets.store import DatasetStore, StoredFile
+from data_processor.workers.claims import check_inspected, check_output
 from data_processor.workers.jobs import Answer, Job, Limits
 from data_processor.workers.pool import Ticket, Workers
 
@@ -73,11 +75,12 @@ class Processor:
         self._returned.labels(operation).inc(answer.facts["rows_returned"])
         self._spilled.inc(answer.facts["spilled"])
         if "output" in answer.facts:
-            return await asyncio.to_thread(self._keep_output, answer, folder)
+            return await asyncio.to_thread(self._keep_output, answer, folder, body)
         return answer.body
 
-    def _keep_output(self, answer: Answer, folder: Path) -> bytes:
+    def _keep_output(self, answer: Answer, folder: Path, body: bytes) -> bytes:
         output = answer.facts["output"]
+        check_output(output, body)
         kind = kind_named(output["format"], output["compression"])
         stored = self.store.commit(folder / "output", output["dataset"], kind, replace=output["replace"])
         self._stored.inc(stored.bytes)
@@ -110,7 +113,7 @@ class Processor:
         """The file of a dataset in another format, in the job's folder."""
         parameters = {"dataset": name, "format": kind.format, "compression": kind.compression}
         await self._run(Job("convert", str(folder), self._limits, parameters))
-        return folder / "output"
+        return await asyncio.to_thread(check_regular, folder / "output")
 
     async def _inspect(self, path: Path, kind: Kind, folder: Path) -> Mapping[str, Any]:
         parameters = {"file": path.name, "format": kind.format, "compression": kind.compression}
@@ -139,7 +142,17 @@ class Processor:
         queued_ms = (time.perf_counter() - asked) * 1000
         job = replace(job, parameters={**job.parameters, "queued_ms": round(queued_ms, 2)})
         folder = Path(job.folder)
-        return self._workers.run(job, lambda question: self.store.lend(question["dataset"], folder), ticket)
+        unread: dict[str, str] = {}
+
+        def lend(question: Mapping[str, Any]) -> Mapping[str, Any]:
+            lent = self.store.lend(question["dataset"], folder)
+            if lent["reading"] is None:
+                unread[question["dataset"]] = lent["version"]
+            return lent
+
+        answer = self._workers.run(job, lend, ticket)
+        check_inspected(answer.facts["inspected"], unread)
+        return answer
 
 
 def _description(stored: StoredFile, reading: Mapping[str, Any]) -> dict[str, Any]:

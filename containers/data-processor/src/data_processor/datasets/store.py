@@ -26,6 +26,7 @@ import orjson
 from data_processor.datasets.disk import on_disk
 from data_processor.datasets.formats import Kind, split_name
 from data_processor.datasets.names import check_name, is_name, normal
+from data_processor.datasets.regular import check_regular, flush, regular_in
 from data_processor.errors import DatasetExists, UnknownDataset
 
 _WORK, _READINGS = ".work", ".readings"
@@ -117,17 +118,18 @@ class DatasetStore:
             raise DatasetExists(f"There is a dataset `{name}` already")
 
     def commit(self, file: Path, name: str, kind: Kind, *, replace: bool) -> StoredFile:
-        """Give a finished file, from a job's folder, its name. Raises DatasetExists, InsufficientStorage."""
+        """Give a finished file, from a job's folder, its name. Raises DatasetExists, InsufficientStorage,
+        OperationCrashed when it is no file."""
         target = self._folder / f"{name}.{kind.ending}"
         with on_disk(), self._changing:
             self.check_free(name, replace=replace)
-            _flush(file)
-            os.utime(file)
+            flush(check_regular(file))
+            os.utime(file, follow_symlinks=False)
             file.replace(target)
             for other in self._files():
                 if other.name == name and other.path != target:
                     other.path.unlink(missing_ok=True)
-            _flush(self._folder)
+            flush(self._folder)
         return self.find(name)
 
     def delete(self, name: str) -> None:
@@ -174,11 +176,14 @@ class DatasetStore:
         return reading
 
     def keep_reading(self, name: str, version: str, found: Mapping[str, Any], folder: Path) -> None:
-        """Keep what a worker found out about a file, and the copy it prepared in its folder."""
+        """Keep what a worker found out about a file, and the copy it prepared in its folder.
+
+        Raises OperationCrashed when the copy is no file there.
+        """
         with on_disk(), self._changing:
             if found["prepared"]:
-                (folder / found["prepared"]).replace(self._prepared_file(name))
-            draft = folder / "reading.json"
+                regular_in(folder, found["prepared"]).replace(self._prepared_file(name))
+            draft = self._folder / _READINGS / "draft"  # not in the worker's folder, where a link may wait
             draft.write_bytes(orjson.dumps({"version": version, "reading": found["reading"]}))
             draft.replace(self._reading_file(name))
 
@@ -199,12 +204,3 @@ class DatasetStore:
             if is_name(name):
                 facts = entry.stat(follow_symlinks=False)
                 yield StoredFile(name, Path(entry.path), kind, facts.st_size, facts.st_mtime_ns, facts.st_ino)
-
-
-def _flush(path: Path) -> None:
-    """To the disk itself: a dataset that was confirmed survives a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -89,7 +89,7 @@ def _reshape(operation: Any, frame: Frame, session: Session) -> Frame:  # noqa: 
         case asked.Sort():
             return shaping.sort_rows(operation, frame)
         case asked.Sample():
-            return shaping.sample_rows(operation, frame)
+            return shaping.sample_rows(operation, frame, session)
         case asked.Convert():
             return shaping.convert_types(operation, frame)
         case asked.FillNulls():
@@ -99,7 +99,7 @@ def _reshape(operation: Any, frame: Frame, session: Session) -> Frame:  # noqa: 
         case asked.Pivot():
             return grouping.pivot_table(operation, frame, session)
         case asked.Deduplicate():
-            return grouping.deduplicate_rows(operation, frame)
+            return grouping.deduplicate_rows(operation, frame, session)
         case asked.Join():
             return joining.join_tables(operation, frame, table_of(operation.right, session))
         case _:

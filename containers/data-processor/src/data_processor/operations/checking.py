@@ -16,7 +16,7 @@ from data_processor.errors import TypeMismatch
 from data_processor.operations.builtins import regexp_full_match
 from data_processor.operations.columns import column, free_name, type_named
 from data_processor.operations.expressions import compile_condition
-from data_processor.operations.shaping import invalid, numbered
+from data_processor.operations.shaping import invalid
 from data_processor.operations.values import comparable, literal_for, words
 
 
@@ -31,7 +31,8 @@ class _Check:
 
 def validate_rows(operation: Validate, table: ibis.Table, session: Session) -> dict[str, Any]:
     """A ValidationResult. All rules are counted in one pass; rows are read only of those that are broken."""
-    rows, number = numbered(table), free_name(table, "__row")
+    number = free_name(table, "__row")
+    rows = session.numbered(table, number)
     checks = [_check(rule, rows, position, session) for position, rule in enumerate(operation.rules)]
     flags = rows.select(**{f"broken{at}": check.broken for at, check in enumerate(checks)})
     counts = session.row(flags.aggregate(**{name: flags[name].sum() for name in flags.columns}))
@@ -59,7 +60,7 @@ def _violation(
             [(*row[:at], *row[at + 1 :]) for row in values],
             session.limits.max_answer,
         )
-        found = [{"row": row[at] + 1, "values": shown} for row, shown in zip(values, encoded, strict=True)]
+        found = [{"row": row[at], "values": shown} for row, shown in zip(values, encoded, strict=True)]
     return {"rule": check.name, "check": check.rule.check, "count": count, "rows": found}
 
 

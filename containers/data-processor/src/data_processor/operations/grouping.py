@@ -17,7 +17,7 @@ from data_processor.operations.columns import check_names, column, free_name, re
 from data_processor.operations.conditions import condition
 from data_processor.operations.expressions import compile_figure
 from data_processor.operations.frame import Frame
-from data_processor.operations.shaping import invalid, numbered
+from data_processor.operations.shaping import invalid
 from data_processor.operations.values import comparable, literal_for, words
 
 _MAX_PIVOT_COLUMNS = 1000
@@ -136,9 +136,10 @@ def _is(by: Any, name: Any, title: str) -> ibis.BooleanValue:
     return equal
 
 
-def deduplicate_rows(operation: Deduplicate, frame: Frame) -> Frame:
+def deduplicate_rows(operation: Deduplicate, frame: Frame, session: Session) -> Frame:
     """The rows that are kept stay in their order."""
-    table, number = numbered(frame.table), free_name(frame.table, "__row")
+    number = free_name(frame.table, "__row")
+    table = session.numbered(frame.table, number)
     names = operation.columns or list(frame.table.columns)
     keys = [column(table, name) for name in names]
     if operation.order_by and operation.columns is not None:

@@ -56,15 +56,12 @@ def sort_rows(operation: Sort, frame: Frame) -> Frame:
     return frame.with_table(frame.table.order_by(sort_keys(frame.table, operation.by)), same_rows=True)
 
 
-def sample_rows(operation: Sample, frame: Frame) -> Frame:
+def sample_rows(operation: Sample, frame: Frame, session: Session) -> Frame:
     """By a hash of the row number, so that the same seed gives the same rows, on any number of threads."""
     if (operation.rows is None) == (operation.fraction is None):
         raise invalid("rows", "Give either `rows` or `fraction`")
-    table, number, ticket = (
-        numbered(frame.table),
-        free_name(frame.table, "__row"),
-        free_name(frame.table, "__ticket"),
-    )
+    number, ticket = free_name(frame.table, "__row"), free_name(frame.table, "__ticket")
+    table = session.numbered(frame.table, number)
     table = table.mutate(**{ticket: hash_of_numbers(table[number], operation.seed)})
     if operation.rows is not None:
         # Rows are drawn by their tickets, then put back in order.
@@ -72,11 +69,6 @@ def sample_rows(operation: Sample, frame: Frame) -> Frame:
         return frame.with_table(drawn.order_by(number).drop(number, ticket), streams=False)
     below = int((operation.fraction or 0) * _SCALE)
     return frame.with_table(table.filter(table[ticket] % _SCALE < below).drop(number, ticket), streams=False)
-
-
-def numbered(table: ibis.Table) -> ibis.Table:
-    """With the row's number, from 0, in a column whose name is `free_name(table, "__row")`."""
-    return table.mutate(**{free_name(table, "__row"): ibis.row_number()})
 
 
 def convert_types(operation: Convert, frame: Frame) -> Frame:
@@ -111,7 +103,7 @@ def fill_nulls(operation: FillNulls, frame: Frame, session: Session) -> Frame:
             raise invalid(f"columns.{name}", "Give either `value` or `method`, and a value that is not null")
     frame = _fill_with_values(fills, frame, session)
     near = {name: fill.method for name, fill in fills.items() if fill.method in ("forward", "backward")}
-    return _fill_from_neighbours(near, operation, frame) if near else frame
+    return _fill_from_neighbours(near, operation, frame, session) if near else frame
 
 
 def _fill_with_values(fills: dict[str, Fill], frame: Frame, session: Session) -> Frame:
@@ -153,9 +145,11 @@ def _filled(value: Any, filling: ibis.Value) -> ibis.Value:
     return filled
 
 
-def _fill_from_neighbours(near: dict[str, Any], operation: FillNulls, frame: Frame) -> Frame:
+def _fill_from_neighbours(
+    near: dict[str, Any], operation: FillNulls, frame: Frame, session: Session
+) -> Frame:
     number = free_name(frame.table, "__row")
-    table = numbered(frame.table)
+    table = session.numbered(frame.table, number)
     for name, method in near.items():
         order = [*sort_keys(table, operation.order_by), ibis.asc(table[number])]
         table = _fill_one(table, name, order if method == "forward" else reverse(order))

@@ -16,6 +16,10 @@ class Disconnected(Exception):
     """The other side has gone."""
 
 
+class TooLong(Exception):
+    """The other side announces a message that is longer than allowed."""
+
+
 def send(connection: socket.socket, header: Mapping[str, Any], body: bytes = b"") -> None:
     """Raises Disconnected."""
     text = orjson.dumps(header)
@@ -27,9 +31,12 @@ def send(connection: socket.socket, header: Mapping[str, Any], body: bytes = b""
         raise Disconnected from error
 
 
-def receive(connection: socket.socket) -> tuple[dict[str, Any], bytes]:
-    """The next message; raises Disconnected, and TimeoutError when the socket has a timeout."""
+def receive(connection: socket.socket, most: int | None = None) -> tuple[dict[str, Any], bytes]:
+    """The next message, of at most so many bytes. Raises Disconnected, TooLong before any memory is taken
+    for it, and TimeoutError when the socket has a timeout."""
     header_length, body_length = _LENGTHS.unpack(_read(connection, _LENGTHS.size))
+    if most is not None and header_length + body_length > most:
+        raise TooLong
     header: dict[str, Any] = orjson.loads(_read(connection, header_length))
     return header, _read(connection, body_length)
 

@@ -13,14 +13,15 @@ from typing import Any
 
 from ai_semble.errors import AiSembleError, DeadlineExceeded
 from ai_semble.logs import get_logger
-from data_processor.errors import MemoryLimitExceeded, OperationCrashed
+from data_processor.errors import MemoryLimitExceeded, OperationCrashed, ResultTooLarge
 from data_processor.workers import messages
 from data_processor.workers.failures import describe, restore
-from data_processor.workers.jobs import Answer, Job
+from data_processor.workers.jobs import MIB, Answer, Job
 from data_processor.workers.nursery_process import End, NurseryProcess
 
 log = get_logger(__name__)
 GONE_S = 10
+_BESIDE_ROWS = 64 * MIB  # for what an answer has beside its rows: columns, findings
 
 Respond = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 """Answers a worker's question (`{"dataset": name}`); raises AiSembleError, which the worker gets."""
@@ -154,18 +155,26 @@ def _work(worker: _Worker, job: Job, respond: Respond) -> Answer:
             worker.ended.happened.wait(GONE_S)
             raise
         worker.kill()  # it has no more to do, and freeing its memory can take a while
+        if _leaves_files(job, answer) and not worker.ended.happened.wait(GONE_S):
+            raise OperationCrashed("The process did not end, so its files may still change")
         return answer
+
+
+def _leaves_files(job: Job, answer: Answer) -> bool:
+    """Whether the service goes on with files of the worker, which must not change from then on."""
+    return job.kind != "process" or bool(answer.facts["inspected"]) or "output" in answer.facts
 
 
 def _converse(connection: socket.socket, job: Job, respond: Respond) -> Answer:
     """Send the job, answer the worker's questions, return its answer."""
     deadline = time.monotonic() + job.limits.timeout_s
+    most = job.limits.max_answer + _BESIDE_ROWS
     connection.settimeout(job.limits.timeout_s)
     try:
         messages.send(connection, job.header(), job.body)
         while True:
             connection.settimeout(max(0.001, deadline - time.monotonic()))
-            header, body = messages.receive(connection)
+            header, body = messages.receive(connection, most)
             match header["is"]:
                 case "question":
                     messages.send(connection, _response(respond, header["question"]))
@@ -173,6 +182,8 @@ def _converse(connection: socket.socket, job: Job, respond: Respond) -> Answer:
                     return Answer(header["facts"], body)
                 case _:
                     raise _error_of(header)
+    except messages.TooLong:
+        raise ResultTooLarge(f"The answer is longer than {most} bytes") from None
     except TimeoutError:
         raise DeadlineExceeded(
             f"The operation was stopped after {job.limits.timeout_s:g} s",
