@@ -11,8 +11,8 @@
 #   shell          the scripts
 #   docs           generated pages are fresh, and what the README says works
 #   integration    the whole platform; --target=inprocess (default) or embedded (supervised processes)
-#   load           speed and memory against peers, in one run; --quick, or a subject: gateway llm vision
-#                  nlp data memory; table and chart go to tests/load/results/
+#   load           speed and memory against peers, in one run; --quick, or a subject: gateway jobs llm
+#                  vision nlp data memory; table and chart go to tests/load/results/
 #
 #   --coverage     measure what the tests reach; the report is printed, and written to htmlcov/
 #

@@ -7,12 +7,12 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.load import data, engines, gateway, memory
+from tests.load import data, engines, gateway, jobs, memory
 from tests.load.report import Row, chart, machine, markdown, save, show
 from tests.support.models import models_directory
 from tests.support.worlds import world
 
-SUBJECTS = ("gateway", "llm", "vision", "nlp", "data", "memory")
+SUBJECTS = ("gateway", "jobs", "llm", "vision", "nlp", "data", "memory")
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -40,7 +40,9 @@ def parse() -> argparse.Namespace:
 def measure(folder: Path, subjects: list[str], *, quick: bool) -> Iterator[Row]:
     if "gateway" in subjects:
         yield from gateway.measure(folder, quick=quick)
-    if set(subjects) - {"gateway"}:
+    if "jobs" in subjects:
+        yield from jobs.measure(folder, quick=quick)
+    if set(subjects) - {"gateway", "jobs"}:
         with world("embedded", folder / "world", models_directory()) as made:
             if "memory" in subjects:  # first, while nothing has been used
                 yield from memory.measure(made)

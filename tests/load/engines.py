@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -11,6 +12,10 @@ import httpx
 import numpy as np
 from PIL import Image
 
+from ai_semble.config import Config
+from ai_services.llm.engines.llama.loading import load
+from ai_services.llm.engines.llama.order import Settings
+from ai_services.llm.engines.llama.process import ENGINE_ENVIRONMENT
 from tests.load.pairs import Pair, in_turns, rate
 from tests.load.report import Row
 from tests.support.models import models_directory
@@ -34,15 +39,9 @@ def client(world: World) -> httpx.Client:
 
 def llm(world: World, *, quick: bool) -> Iterator[Row]:
     """Tokens a second of whole answers, alone and four at a time."""
-    import xllamacpp  # noqa: PLC0415 - loads a hundred megabytes
-
-    tokens, turns = (48, 3) if quick else (128, 5)
-    parameters = xllamacpp.CommonParams()
-    parameters.model.path = str(models_directory() / "smollm2-135m-instruct" / "model.gguf")
-    parameters.n_ctx, parameters.n_parallel = 8192, 4
-    parameters.cpuparams.n_threads = 2
-    parameters.verbosity = 0
-    engine = xllamacpp.Server(parameters)
+    os.environ |= ENGINE_ENVIRONMENT  # read when the library is loaded, which `load` does
+    tokens, turns = (48, 3) if quick else (128, 7)
+    engine, _ = load(same_settings())
     request = {"messages": MESSAGES, "max_tokens": tokens, "temperature": 0}
 
     with client(world) as http:
@@ -64,6 +63,21 @@ def llm(world: World, *, quick: bool) -> Iterator[Row]:
             yield compared(
                 "llm", f"generation, {parallel} parallel", "tokens/s", "llama.cpp called", pair, 0.97
             )
+
+
+def same_settings() -> Settings:
+    """How the service loads the model by default, so that only the way to it differs."""
+    defaults = Config().llm
+    return Settings(
+        path=str(models_directory() / defaults.model / "model.gguf"),
+        name=defaults.model,
+        context=defaults.context,
+        slots=defaults.parallel,
+        threads=os.cpu_count() or 1,
+        batch=defaults.batch,
+        cache_type=defaults.cache_type,
+        gpu_layers=defaults.gpu_layers,
+    )
 
 
 def vision(world: World, *, quick: bool) -> Iterator[Row]:
