@@ -402,7 +402,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
         host, port = url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port))) as connection:
             connection.sendall(
-                b"PUT /data/datasets/half HTTP/1.1\r\nHost: x\r\nContent-Length: 5000000\r\n\r\na,b\n"
+                b"PUT /data/datasets/half HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000000\r\n\r\na,b\n"
             )
             assert within(5, lambda: len(list((runtime.paths.data_dir / ".work").iterdir())) == 1)
         assert within(5, lambda: list((runtime.paths.data_dir / ".work").iterdir()) == [])

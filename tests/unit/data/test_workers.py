@@ -164,6 +164,7 @@ def test_a_nursery_that_dies_is_started_again(workers: Workers, folder: Path) ->
 
 def run_and(workers: Workers, folder: Path, harm: Callable[[Any], None]) -> None:
     """Run something endless, and do something to its process."""
+    assert within(5, lambda: the_workers() == [])  # one that has just answered may still be ending
 
     def wait_and_harm() -> None:
         assert within(10, lambda: bool(the_workers()))
