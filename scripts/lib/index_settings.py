@@ -66,7 +66,8 @@ class IndexSettings:
             "UV_HTTP_TIMEOUT": str(int(self.timeout_s)),
             "UV_INDEX": " ".join(self.extra_index_urls),
             "UV_FIND_LINKS": ",".join(self.find_links),
-            "UV_NO_INDEX": "true" if self.no_index else "",
+            # uv has no variable that says "no index", and asks none when it is offline.
+            "UV_OFFLINE": "true" if self.no_index else "",
             "UV_INSECURE_HOST": " ".join(self.trusted_hosts),
             "UV_DEFAULT_INDEX": self.index_url if self.index_url != DEFAULT_INDEX else "",
             "SSL_CERT_FILE": self.cert,

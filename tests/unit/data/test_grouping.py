@@ -14,7 +14,7 @@ from ai_semble.errors import InvalidRequest
 from data_processor.errors import InvalidExpression, TypeMismatch, UnknownColumn
 from tests.unit.data.bench import Bench
 
-FEW = settings(max_examples=15, deadline=None)
+FEW = settings(max_examples=10, deadline=None)
 rows_of_groups = st.lists(
     st.fixed_dictionaries({"g": st.sampled_from("abc"), "v": st.integers(-1000, 1000)}),
     min_size=1,

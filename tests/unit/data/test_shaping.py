@@ -12,7 +12,7 @@ from ai_semble.errors import InvalidRequest
 from data_processor.errors import ComputationFailed, TypeMismatch, UnknownColumn
 from tests.unit.data.bench import Bench
 
-FEW = settings(max_examples=15, deadline=None)
+FEW = settings(max_examples=10, deadline=None)
 PEOPLE = [
     {"id": 1, "name": "Aiko", "age": 31, "city": "Kyoto", "born": "1993-04-01"},
     {"id": 2, "name": "Ben", "age": None, "city": "Oslo", "born": "1988-12-24"},

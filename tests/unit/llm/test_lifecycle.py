@@ -138,7 +138,7 @@ def test_a_model_that_is_not_installed_is_named_with_the_command_that_installs_i
     with running(tmp_path, ready=False) as service:
         eventually(lambda: state(service) == "failed", "health says so")
         problem = service.problem(503, "model_not_installed", prompt="Hi")
-        assert f"ai-semble models pull {MODEL}" in problem["hint"]
+        assert f"./scripts/deploy.sh models pull {MODEL}" in problem["hint"]
         (model,) = service.client.get("/health").json()["models"]
         assert model["state"] == "not_installed"
 

@@ -65,7 +65,7 @@ def test_pull_verify_and_remove(user: dict[str, str], tmp_path: Path) -> None:
     damaged = models(user, "verify")
     assert damaged.returncode == 1
     assert "mine: model.gguf has sha256" in damaged.stdout
-    assert "hint:  Fetch them again with: ai-semble models pull --force mine" in damaged.stderr
+    assert "hint:  Fetch them again with: ./scripts/deploy.sh models pull --force mine" in damaged.stderr
     assert models(user, "pull", "--force", "mine").returncode == 0
     assert models(user, "verify", "mine").stdout == "mine: ok\n"
     assert models(user, "remove", "mine").stdout.startswith("mine: ")
@@ -83,8 +83,8 @@ def test_a_catalogue_can_be_added_for_one_pull(user: dict[str, str], tmp_path: P
     ("words", "error", "hint"),
     [
         (("pull", "nothing"), "no catalogue knows a model `nothing`", "ai-semble models list"),
-        (("remove", "mine"), "the model `mine` is not installed", "ai-semble models pull mine"),
-        (("verify", "../x"), "the model `../x` is not installed", "ai-semble models pull"),
+        (("remove", "mine"), "the model `mine` is not installed", "./scripts/deploy.sh models pull mine"),
+        (("verify", "../x"), "the model `../x` is not installed", "./scripts/deploy.sh models pull"),
         (("pull", "--catalogue", "/nowhere.toml"), "/nowhere.toml: ", "how"),
     ],
 )

@@ -324,7 +324,7 @@ def test_a_missing_model_is_said_with_the_command_that_fetches_it(store: ModelSt
     with pytest.raises(ModelNotInstalled) as caught:
         store.installed("mine")
     assert (caught.value.status, caught.value.code) == (503, "model_not_installed")
-    assert caught.value.user_hint.endswith("ai-semble models pull mine")
+    assert caught.value.user_hint.endswith("./scripts/deploy.sh models pull mine")
 
 
 def test_a_cut_file_is_noticed_when_the_model_is_opened(installed: ModelStore) -> None:

@@ -205,7 +205,7 @@ def test_without_models_it_says_how_to_get_them(tmp_path: Path) -> None:
         assert "ja-ginza" in runtime.health.reason
         answer = client.post("/ai/nlp/process", json={"text": "hello there", "task": "language"})
         assert (answer.status_code, problem(answer)["code"]) == (503, "model_not_installed")
-        assert "ai-semble models pull lid-176" in answer.json()["hint"]
+        assert "./scripts/deploy.sh models pull lid-176" in answer.json()["hint"]
 
 
 def service(engines: Engines, **limits: int) -> NlpService:

@@ -289,7 +289,7 @@ def test_without_its_model_a_task_says_how_to_get_it(config: Config, tmp_path: P
         assert api.get("/health").json()["state"] == "degraded"
         answered(upload(api, CAT, task="classify"))
         problem = refused(upload(api, CAT, task="ocr"), 503, "model_not_installed")
-        assert "ai-semble models pull" in problem["hint"]
+        assert "./scripts/deploy.sh models pull" in problem["hint"]
 
 
 def test_a_damaged_model_is_reported_and_the_service_goes_on(config: Config, tmp_path: Path) -> None:

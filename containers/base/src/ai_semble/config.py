@@ -121,7 +121,9 @@ class LlmConfig(UpstreamConfig):
         description="Prompt tokens computed at once. Fewer: others wait less while a long prompt is read.",
     )
     cache_type: Literal["f16", "q8_0", "q4_0"] = Field(
-        "q8_0", description="How the context is kept in memory; `f16` takes twice as much as `q8_0`."
+        "q8_0",
+        description="How the values of the context are kept in memory; `f16` takes twice as much as `q8_0`. Keys are "
+        "always f16, since small models suffer when they are rounded.",
     )
     gpu_layers: int = Field(-1, ge=-1, description="Layers put on a GPU; -1 is as many as fit.")
     time_limit_s: Seconds = Field(600, description="Longest time that one answer may take.")

@@ -63,7 +63,7 @@ def _openai(problem: Mapping[str, Any]) -> dict[str, Any]:
     fields = problem.get("errors") or [{}]
     return {
         **problem,
-        "message": f"{problem['detail']} {problem['hint']}",
+        "message": f"{problem['detail'].rstrip('.')}. {problem['hint']}",
         "type": kind,
         "param": fields[0].get("field"),
     }

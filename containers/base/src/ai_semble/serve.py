@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import ipaddress
 import os
 import resource
 import socket
@@ -13,7 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from ai_semble.config import Config
-from ai_semble.errors import InvalidConfiguration
+from ai_semble.listening import refuse_open_address
 from ai_semble.logs import configure_logs, get_logger
 from ai_semble.secrets import TOKEN_VARIABLE, ensure_token
 from ai_semble.service import Runtime, ServiceApp
@@ -85,17 +84,3 @@ def create_runtime(service: str, config: Config) -> Runtime:
     if service == ORCHESTRATOR.name:
         return Runtime.create(service, config, service_token=token)
     return Runtime.create(service, config, token=token)
-
-
-def refuse_open_address(config: Config) -> None:
-    """Without keys, nothing but this machine may reach a service."""
-    host = config.server.host
-    try:
-        local = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        local = False
-    if not local:
-        raise InvalidConfiguration(
-            f"server.host is {host}, which others can reach, and there are no keys",
-            hint="Listen on 127.0.0.1 and put a reverse proxy that authenticates in front.",
-        )

@@ -84,7 +84,7 @@ def verify(names: Names = None) -> None:
     if damaged:
         raise ModelDamaged(
             f"{len(damaged)} of the models are damaged",
-            hint=f"Fetch them again with: ai-semble models pull --force {' '.join(damaged)}",
+            hint=f"Fetch them again with: ./scripts/deploy.sh models pull --force {' '.join(damaged)}",
         )
 
 

@@ -19,11 +19,12 @@ class ModelNotInstalled(ServiceUnavailable):
     """A service needs a model that is not in the models folder."""
 
     code, title = "model_not_installed", "A model is not installed"
-    hint = "Fetch the default models with: ai-semble models pull"
+    hint = "Fetch the default models with: ./scripts/deploy.sh models pull"
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"the model `{name}` is not installed", hint=f"Fetch it with: ai-semble models pull {name}"
+            f"the model `{name}` is not installed",
+            hint=f"Fetch it with: ./scripts/deploy.sh models pull {name}",
         )
 
 
@@ -90,7 +91,7 @@ class ModelDamaged(ServiceUnavailable):
     """An installed model lacks a file, or a file is not what was installed."""
 
     code, title = "model_damaged", "An installed model is damaged"
-    hint = "Fetch it again with: ai-semble models pull --force NAME"
+    hint = "Fetch it again with: ./scripts/deploy.sh models pull --force NAME"
 
 
 class FolderUnusable(AiSembleError):

@@ -165,5 +165,5 @@ class ModelStore:
 def _damaged(name: str, why: str) -> ModelDamaged:
     return ModelDamaged(
         f"the model `{name}` is damaged: {why}",
-        hint=f"Fetch it again with: ai-semble models pull --force {name}",
+        hint=f"Fetch it again with: ./scripts/deploy.sh models pull --force {name}",
     )

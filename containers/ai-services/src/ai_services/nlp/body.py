@@ -41,6 +41,4 @@ def _located(problem: dict[str, Any], tags: frozenset[str]) -> dict[str, Any]:
         location = location[1:]
     if field := problem.get("ctx", {}).get("field"):
         location.append(field)
-    elif problem["type"].startswith("union_tag"):
-        location.append("task")
     return {**problem, "loc": ("body", *location)}

@@ -53,6 +53,8 @@ async def _prepare(runtime: Runtime, shelf: Shelf, pool: WorkPool) -> None:
         for part in runtime.config.vision.preload:
             await pool.run(shelf.of(Part(part)).get)
     if missing:
-        runtime.health.set_state(State.DEGRADED, f"{'; '.join(missing)}. Run: ai-semble models pull")
+        runtime.health.set_state(
+            State.DEGRADED, f"{'; '.join(missing)}. Run: ./scripts/deploy.sh models pull"
+        )
     else:
         runtime.health.set_state(State.READY)

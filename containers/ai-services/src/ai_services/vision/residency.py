@@ -103,7 +103,7 @@ class Resident(Generic[E]):
             self._tell(ModelState.FAILED, detail=f"{type(error).__name__}: {error}")
             raise ModelDamaged(
                 f"the model `{self.name}` could not be opened: {error}",
-                hint=f"Fetch it again with: ai-semble models pull --force {self.name}",
+                hint=f"Fetch it again with: ./scripts/deploy.sh models pull --force {self.name}",
             ) from error
         give_back_memory()
         seconds, taken = time.perf_counter() - began, max(0, _resident_bytes() - before)

@@ -12,6 +12,7 @@ import psutil
 from ai_semble.config import MIB, SECTION_NAMES, Config
 from ai_semble.embedded.errors import PortInUse
 from ai_semble.errors import InsufficientStorage
+from ai_semble.listening import refuse_open_address
 from ai_semble.topology import SERVICES
 
 ROOM_BYTES = 256 * MIB
@@ -19,6 +20,7 @@ ROOM_BYTES = 256 * MIB
 
 def check(config: Config) -> None:
     """Raise the first thing that would make the start fail."""
+    refuse_open_address(config)
     check_room(config.paths().state_dir)
     for name in SERVICES:
         check_port(config.server.host, config.port_of(name), name)

@@ -27,8 +27,8 @@ _STYLES = {
     "unreachable": "bold red",
 }
 ISOLATION = (
-    "Embedded mode: nothing isolates these services from each other or from your files. The isolated pod:\n"
-    "  sudo apt install podman\n"
+    "Embedded mode: nothing isolates these services from each other or from your files.\n"
+    "The pod that does needs Podman (sudo apt install podman) and comes with the next version:\n"
     "  ./scripts/setup.sh && ./scripts/deploy.sh start"
 )
 
@@ -101,7 +101,7 @@ def _what_is_wrong(seen: Seen, now: float) -> str:
     kept = seen.kept
     words = kept.phase.sentence
     if kept.last_exit:
-        words += f" It {kept.last_exit}; restarts: {kept.restarts}."
+        words += f" Its last end: {kept.last_exit}; restarts: {kept.restarts}."
     if kept.pid is None and kept.next_start_at > now:
         words += f" Next try in {span(kept.next_start_at - now)}."
     return words

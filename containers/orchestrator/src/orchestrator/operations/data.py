@@ -15,8 +15,8 @@ _EXAMPLES = {
     "sum by group": {
         "operation": "aggregate",
         "data": {"dataset": "sales-2026"},
-        "by": ["region"],
-        "aggregates": [{"column": "amount", "function": "sum", "as": "total"}],
+        "group_by": ["region"],
+        "aggregates": {"total": {"function": "sum", "column": "amount"}},
     },
     "SQL over datasets": {
         "operation": "sql",

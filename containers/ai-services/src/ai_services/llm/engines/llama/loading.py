@@ -59,7 +59,8 @@ def _parameters(xllamacpp: Any, settings: Settings, listener: Path, *, has_gpu: 
     p.n_parallel = settings.slots
     p.n_batch = p.n_ubatch = settings.batch
     p.cpuparams.n_threads = p.cpuparams_batch.n_threads = settings.threads
-    p.cache_type_k = p.cache_type_v = getattr(xllamacpp.ggml_type, f"GGML_TYPE_{settings.cache_type.upper()}")
+    p.cache_type_k = xllamacpp.ggml_type.GGML_TYPE_F16  # rounded keys make small models talk nonsense
+    p.cache_type_v = getattr(xllamacpp.ggml_type, f"GGML_TYPE_{settings.cache_type.upper()}")
     p.n_gpu_layers = settings.gpu_layers
     p.fit_params = has_gpu  # measuring what fits loads the model twice
     p.cache_idle_slots = False
