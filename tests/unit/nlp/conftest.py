@@ -35,7 +35,9 @@ def config(models_dir: str | Path, **nlp: Any) -> Config:
 def api(models_dir: str) -> Iterator[TestClient]:
     """The service's HTTP surface. Models are opened as the tests ask for them."""
     runtime = Runtime.create("nlp", config(models_dir))
-    with TestClient(create_app(runtime), raise_server_exceptions=False) as client:
+    with TestClient(
+        create_app(runtime), base_url="http://localhost", raise_server_exceptions=False
+    ) as client:
         eventually(lambda: runtime.health.state is State.READY, "the service is ready")
         yield client
 

@@ -200,7 +200,7 @@ def test_health_and_metrics_tell_what_is_loaded_and_done(api: TestClient, proces
 
 def test_without_models_it_says_how_to_get_them(tmp_path: Path) -> None:
     runtime = Runtime.create("nlp", config(tmp_path))
-    with TestClient(create_app(runtime)) as client:
+    with TestClient(create_app(runtime), base_url="http://localhost") as client:
         eventually(lambda: runtime.health.state is State.DEGRADED, "the service is degraded")
         assert "ja-ginza" in runtime.health.reason
         answer = client.post("/ai/nlp/process", json={"text": "hello there", "task": "language"})
@@ -292,7 +292,7 @@ async def test_more_than_may_wait_is_refused(engines: Engines) -> None:
 async def test_the_event_loop_stays_free_while_texts_are_processed(models_dir: str, engines: Engines) -> None:
     async with (
         running_app(models_dir, engines) as app,
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://nlp") as client,
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client,
     ):
         body = {"texts": ["The weather is fine today. " * 10] * 100, "task": "embed"}
         answering = asyncio.create_task(client.post("/ai/nlp/process", json=body, timeout=60))
