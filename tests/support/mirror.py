@@ -168,12 +168,17 @@ class _Handler(BaseHTTPRequestHandler):
         for position in range(0, min(limit, len(body)), 4096):
             chunk = body[position : min(position + 4096, limit)]
             time.sleep(resource.pause)
+            # Counted before it is written: the client may look at the count as soon as it has the bytes.
+            self._count(len(chunk))
             try:
                 self.wfile.write(chunk)
             except ConnectionError:
+                self._count(-len(chunk))
                 return  # the client left
-            with self.mirror.lock:
-                self.mirror.served[self.path] += len(chunk)
+
+    def _count(self, length: int) -> None:
+        with self.mirror.lock:
+            self.mirror.served[self.path] += length
 
 
 def wheel(members: Mapping[str, bytes]) -> bytes:
