@@ -3,8 +3,9 @@
 #
 # Usage: ./scripts/deploy.sh COMMAND [OPTIONS]
 #
-#   start [--embedded]         start the services, wait until they are ready, and show what to try;
-#                              --embedded: without Podman, as processes of yours that nothing isolates
+#   start --embedded           start the services, wait until they are ready, and show what to try: without
+#                              Podman, as processes of yours that nothing isolates
+#   start                      the same in a Podman pod; not part of this version yet
 #   stop                       stop them all
 #   restart                    stop, then start
 #   status [--json]            each service: state, model, memory; what is wrong and what to do

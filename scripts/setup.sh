@@ -3,7 +3,7 @@
 #
 # Usage: ./scripts/setup.sh [--check] [--embedded]
 #
-#   (nothing)      check the host, then set up the pod (Podman)
+#   (nothing)      check the host, then set up the pod (Podman); not part of this version yet
 #   --embedded     check the host, then install the packages and models of the embedded mode (no Podman);
 #                  `./scripts/deploy.sh start --embedded` does the same and starts
 #   --check        only say what is and what is not as it should be, each with its fix
@@ -28,12 +28,10 @@ main() {
     esac
     shift
   done
+  if [[ "$mode" == pod && -z "$only_check" ]]; then die_pod_not_yet; fi
   run_checks "$mode" ||
     die "this machine is not ready for the $mode mode" "Do what stands behind \`fix\` above, then run it again."
   if [[ -n "$only_check" ]]; then return; fi
-  if [[ "$mode" == pod ]]; then
-    die "the pod backend is not part of this version yet" "./scripts/setup.sh --embedded"
-  fi
   embedded_install
   say "Ready. Start it: ./scripts/deploy.sh start --embedded"
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import structlog
 
+from ai_semble import telemetry
 from tests.support.models import models_directory
 
 
@@ -15,6 +16,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=["inprocess", "embedded"],
         help="What the integration suite runs against.",
     )
+
+
+def pytest_configure() -> None:
+    telemetry.switch_off()  # before anything imports what would report
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -19,8 +19,8 @@ die_pod_not_yet() {
 pod_backend() {
   local version
   command -v podman >/dev/null 2>&1 ||
-    die "Podman is not installed; the services run in a pod of their own" \
-      "sudo apt install podman; or, without isolation, now: ./scripts/deploy.sh start --embedded"
+    die "Podman is not installed, and the pod that needs it is not part of this version yet" \
+      "Without isolation it runs now: ./scripts/deploy.sh start --embedded"
   version="$(podman version --format '{{.Client.Version}}' 2>/dev/null)" ||
     die "Podman does not work for this user" "Run: podman info"
   if ((${version%%.*} >= 5)); then echo quadlet; else echo kube; fi

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import io
+
 import httpx
+from PIL import Image
 
 from ai_semble.topology import SERVICES
+from tests.support.pictures import photo
+from tests.support.worlds import World
+
+
+def png(picture: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def test_health_shows_every_service_and_what_it_runs_on(api: httpx.Client) -> None:
@@ -60,7 +71,13 @@ def test_the_openapi_document_describes_every_field(api: httpx.Client) -> None:
     assert undescribed == []
 
 
-def test_a_services_own_door_opens_only_with_its_token(api: httpx.Client, world: object) -> None:
-    port = world.ports["nlp"]  # type: ignore[attr-defined]
+def test_a_services_own_door_opens_only_with_its_token(world: World) -> None:
+    port = world.ports["nlp"]
     answer = httpx.post(f"http://127.0.0.1:{port}/ai/nlp/process", json={"text": "x", "task": "sentiment"})
     assert answer.json()["code"] == "unauthorized"
+
+
+def test_no_library_keeps_a_device_id_or_reports_what_is_done(api: httpx.Client, world: World) -> None:
+    files = {"image": ("x.png", png(photo("coffee")), "image/png")}
+    assert api.post("/ai/vision/analyze", files=files, data={"task": "classify"}).status_code == 200
+    assert [str(path) for path in world.private_folder.rglob("*") if "microsoft" in path.name.lower()] == []

@@ -35,7 +35,8 @@ def test_start_without_podman_names_it_and_the_embedded_mode(shell: Shell) -> No
     answer = shell.run("deploy.sh", "start")
     assert answer.returncode == 1
     assert "Podman is not installed" in answer.stderr
-    assert "apt install podman" in answer.stderr
+    assert "not part of this version yet" in answer.stderr
+    assert "start --embedded" in answer.stderr
     assert "./scripts/deploy.sh start --embedded" in answer.stderr
 
 

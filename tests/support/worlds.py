@@ -32,6 +32,11 @@ class World:
     files_url: str
     variables: Mapping[str, str]
 
+    @property
+    def private_folder(self) -> Path:
+        """Holds the home and every XDG folder of this environment."""
+        return Path(self.variables["HOME"]).parent
+
     def command(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run `ai-semble` as the user of this environment would."""
         return subprocess.run(

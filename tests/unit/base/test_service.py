@@ -237,3 +237,14 @@ def test_only_health_and_metrics_themselves_are_open(client: httpx.Client) -> No
     for path in ("/healthy", "/metrics/all", "/health/x"):
         answer = client.get(path, headers={"Authorization": ""})
         assert answer.json()["code"] == "unauthorized"
+
+
+def test_the_log_line_of_a_refused_request_says_why(
+    client: httpx.Client, capfd: pytest.CaptureFixture[str]
+) -> None:
+    configure_logs("llm", "info")
+    client.post("/double", json={"number": "x"}, headers={"X-Request-ID": "line-2"})
+    client.post("/double", json={"number": 1}, headers={"X-Request-ID": "line-3"})
+    lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    codes = {line["request_id"]: line.get("code") for line in lines if line["action"] == "request"}
+    assert codes == {"line-2": "invalid_request", "line-3": None}

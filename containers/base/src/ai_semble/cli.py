@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ai_semble import __version__
+from ai_semble import __version__, telemetry
 from ai_semble.errors import AiSembleError
 from ai_semble.topology import SERVICES
 
@@ -46,6 +46,7 @@ def version() -> None:
 
 def main() -> None:
     """Entry point: a known error is one line and a hint, never a traceback."""
+    telemetry.switch_off()
     try:
         create_cli()()
     except AiSembleError as error:

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ai_semble import problems
-from ai_semble.context import REQUEST_ID_HEADER, adopt_request_id
+from ai_semble.context import REQUEST_ID_HEADER, adopt_request_id, noted_problem
 from ai_semble.errors import AiSembleError, BodyTooLarge, InternalError, Overloaded, Unauthorized
 from ai_semble.logs import get_logger
 from ai_semble.metrics import Metrics
@@ -90,13 +90,15 @@ class Envelope:
         route = getattr(scope.get("route"), "path", "unmatched")
         self.metrics.count_request(scope["method"], route, status, seconds)
         write = log.debug if scope["path"] in OPEN_PATHS else log.info
-        write(
-            "request",
-            method=scope["method"],
-            path=scope["path"],
-            status=status,
-            ms=round(seconds * 1000, 2),
-        )
+        told = {
+            "method": scope["method"],
+            "path": scope["path"],
+            "status": status,
+            "ms": round(seconds * 1000, 2),
+        }
+        if code := noted_problem():
+            told["code"] = code
+        write("request", **told)
 
 
 class _Exchange:

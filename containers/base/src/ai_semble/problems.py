@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from ai_semble import errors
 from ai_semble.connection import CLIENT_CLOSED_REQUEST, ClientGone
-from ai_semble.context import request_id
+from ai_semble.context import note_problem, request_id
 from ai_semble.errors import AiSembleError, FieldProblem
 
 PROBLEM_TYPE = "application/problem+json"
@@ -51,6 +51,7 @@ def response(error: AiSembleError, source: str, path: str) -> Response:
     headers = {}
     if error.retry_after is not None:
         headers["Retry-After"] = str(max(1, round(error.retry_after)))
+    note_problem(error.code)
     problem = document(error, source)
     if path == "/v1" or path.startswith("/v1/"):
         body = {"error": _openai(problem)}
@@ -76,7 +77,8 @@ def from_validation(error: RequestValidationError, content_type: str = "") -> Ai
         if items[0]["type"] == "missing":
             return errors.MalformedBody("The body is empty")
         if content_type and "json" not in content_type:
-            return errors.UnsupportedMediaType(f"The body is {content_type}, and JSON is needed")
+            hint = "Send JSON with `Content-Type: application/json`."
+            return errors.UnsupportedMediaType(f"The body is {content_type}, not JSON", hint=hint)
     if any(item["type"] == "json_invalid" for item in items):
         position = items[0]["loc"][-1]
         reason = items[0].get("ctx", {}).get("error", "")

@@ -11,6 +11,7 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
+from ai_semble import telemetry
 from ai_semble.config import Config
 from ai_semble.listening import refuse_open_address
 from ai_semble.logs import configure_logs, get_logger
@@ -23,6 +24,7 @@ _OPEN_FILES = 65_536
 
 def serve(service: str, config: Config) -> None:
     """Listen and answer; returns after SIGTERM or SIGINT, when the running requests have ended."""
+    telemetry.switch_off()
     configure_logs(service, config.logs.level)
     refuse_open_address(config)
     allow_many_connections()

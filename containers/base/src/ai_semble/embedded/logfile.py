@@ -32,8 +32,10 @@ class LogFile:
 
     @property
     def last_words(self) -> str:
-        """For a process that ended: its last error, otherwise whatever it said last."""
-        return self._last_error or self._last_line.decode("utf-8", "replace")[:300]
+        """For a process that ended: its last error, otherwise what it said last, if not just a log line."""
+        if self._last_error or self._last_line.startswith(b"{"):
+            return self._last_error
+        return self._last_line.decode("utf-8", "replace")[:300]
 
     def write(self, data: bytes) -> None:
         """Append what a service printed; a line that is not complete yet waits for its end."""

@@ -7,12 +7,14 @@ asks it regularly whether it is alive, and plans the next start by the rules of 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from ai_semble.embedded import http, lifecycle
 from ai_semble.embedded.lifecycle import Life, Phase, Policy
@@ -168,6 +170,7 @@ class Keeper:
     def _end(self, sentence: str) -> None:
         if self._stopping.is_set():
             return self._become(lifecycle.stopped(self._life))
+        self._log.write(_obituary(self.program.name, sentence))
         return self._become(lifecycle.died(self._life, sentence, time.monotonic(), self._policy))
 
     def _become(self, life: Life) -> None:
@@ -226,3 +229,15 @@ class Supervisor:
 def signal_process(pid: int, number: signal.Signals) -> None:
     with suppress(ProcessLookupError):
         os.kill(pid, number)
+
+
+def _obituary(service: str, sentence: str) -> bytes:
+    """The line that says in a service's own log how it ended, since it could not say so itself."""
+    line = {
+        "time": datetime.now(UTC).isoformat(),
+        "level": "WARNING",
+        "service": service,
+        "action": "service_ended",
+        "reason": sentence,
+    }
+    return json.dumps(line).encode() + b"\n"

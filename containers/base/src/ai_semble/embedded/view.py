@@ -28,7 +28,7 @@ _STYLES = {
 }
 ISOLATION = (
     "Embedded mode: nothing isolates these services from each other or from your files.\n"
-    "The pod that does needs Podman (sudo apt install podman) and comes with the next version:\n"
+    "The pod that does comes with the next version; it will need Podman and be started by\n"
     "  ./scripts/setup.sh && ./scripts/deploy.sh start"
 )
 
