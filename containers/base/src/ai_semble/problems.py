@@ -102,21 +102,24 @@ def _path(location: tuple[int | str, ...]) -> str:
 
 
 def install(app: FastAPI, source: str) -> None:
-    """Answer every exception of an application as a problem document."""
+    """Answer every exception of an application as a problem document.
+
+    The handlers are coroutines since others run in a thread, with a copy of the context that the log looks at.
+    """
 
     def answer_defect(request: Request, error: Exception) -> Response:
         return response(errors.InternalError(type(error).__name__), source, request.url.path)
 
-    def answer_known(request: Request, error: Exception) -> Response:
+    async def answer_known(request: Request, error: Exception) -> Response:
         assert isinstance(error, AiSembleError)  # noqa: S101 - registered for this class alone
         return response(error, source, request.url.path)
 
-    def answer_validation(request: Request, error: Exception) -> Response:
+    async def answer_validation(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         return response(from_validation(error, kind), source, request.url.path)
 
-    def answer_http(request: Request, error: Exception) -> Response:
+    async def answer_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101
         known = _BY_STATUS.get(error.status_code, errors.InternalError)
         answer = response(known(_sentence(request, error)), source, request.url.path)
@@ -125,7 +128,7 @@ def install(app: FastAPI, source: str) -> None:
 
     app.add_exception_handler(Exception, answer_defect)
 
-    def answer_nobody(_: Request, __: Exception) -> Response:
+    async def answer_nobody(_: Request, __: Exception) -> Response:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
 
     app.add_exception_handler(ClientGone, answer_nobody)
