@@ -107,7 +107,7 @@ def install(app: FastAPI, source: str) -> None:
     The handlers are coroutines since others run in a thread, with a copy of the context that the log looks at.
     """
 
-    def answer_defect(request: Request, error: Exception) -> Response:
+    async def answer_defect(request: Request, error: Exception) -> Response:
         return response(errors.InternalError(type(error).__name__), source, request.url.path)
 
     async def answer_known(request: Request, error: Exception) -> Response:
