@@ -9,7 +9,10 @@ class UnknownDataset(AiSembleError):
     """There is no dataset of this name in the environment."""
 
     code, status, title = "unknown_dataset", 404, "No such dataset"
-    hint = "GET /data/datasets lists the datasets; PUT /data/datasets/{name} uploads one."
+    hint = (
+        "GET /data/datasets lists the datasets; PUT /data/datasets/{name} uploads one. "
+        "In SQL, `data` of the request is the table `input`."
+    )
 
 
 class DatasetExists(AiSembleError):
