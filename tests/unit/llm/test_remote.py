@@ -113,6 +113,35 @@ def test_the_key_is_read_from_its_file_and_sent(tmp_path: Path) -> None:
     assert set(keys) == {"Bearer secret-key"}
 
 
+@pytest.mark.parametrize(("status", "body"), [(400, b'{"error":"no"}'), (400, b"[1]"), (500, b"<html>")])
+def test_an_error_in_no_known_shape_is_an_error_and_no_hang(tmp_path: Path, status: int, body: bytes) -> None:
+    class Odd(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.answer(200, b'{"data":[{"id":"odd"}]}')
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.answer(status, body)
+
+        def answer(self, number: int, content: bytes) -> None:
+            self.send_response(number)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Odd) as odd:
+        threading.Thread(target=odd.serve_forever, daemon=True).start()
+        base_url = f"http://127.0.0.1:{odd.server_address[1]}/v1"
+        with running(tmp_path, engine="openai", base_url=base_url) as relay:
+            answer = relay.ask(prompt="Hi")
+        odd.shutdown()
+    assert 400 <= answer.status_code < 600
+    assert answer.json()["code"]
+
+
 @pytest.mark.parametrize(
     ("settings", "names"),
     [
