@@ -9,7 +9,7 @@ import pytest
 
 from tests.shell.conftest import CHECKOUT, Shell
 
-STUB = '#!/bin/sh\necho "{name} $*"\n[ "{name} $*" != "$FAIL" ]\n'
+STUB = '#!/bin/sh\necho "{name} $*"\ncase "{name} $*" in "${{FAIL:-nothing}}"*) exit 1 ;; esac\n'
 TOOLS = ("ai-semble", "coverage", "mypy", "pytest", "ruff", "shellcheck", "shfmt", "python")
 
 
@@ -70,5 +70,6 @@ def test_one_failure_fails_the_whole_and_the_rest_still_runs(shell: Shell, check
     failing = "pytest --quiet tests/contract"
     status, said, summary = run(shell, checkout, "all", FAIL=failing)
     assert status == 1
+    assert f"{failing} --last-failed --last-failed-no-failures none" in said
     assert "pytest --quiet tests/integration --target=embedded" in said
     assert f"FAILED  contract: {failing}" in summary

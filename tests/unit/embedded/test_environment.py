@@ -114,7 +114,7 @@ def test_a_hung_service_is_killed_and_started_again(tmp_path: Path) -> None:
             environment.ask("vision", "/hang", timeout_s=0.2)
         healed = eventually(
             lambda: (
-                (now := environment.service("vision"))["restarts"] == 1 and now["state"] == "ready" and now
+                (now := environment.service("vision"))["restarts"] >= 1 and now["state"] == "ready" and now
             )
         )
         assert "without an answer" in healed["last_exit"]
