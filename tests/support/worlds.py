@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ai_semble.config import SECTION_NAMES
 from ai_semble.loading import load_config
 from ai_semble.serve import create_runtime
 from ai_semble.topology import ORCHESTRATOR, SERVICES, UPSTREAMS
@@ -81,7 +82,6 @@ def world(target: str, folder: Path, models: Path) -> Iterator[World]:
 
 def private_variables(folder: Path, models: Path, ports: Mapping[str, int], files_url: str) -> dict[str, str]:
     """An environment of variables in which nothing of the user's own is read or written."""
-    sections = {"data-processor": "DATA"}
     return {
         "PATH": os.environ["PATH"],
         "LANG": "C.UTF-8",
@@ -93,7 +93,10 @@ def private_variables(folder: Path, models: Path, ports: Mapping[str, int], file
         "AI_SEMBLE_MODELS__DIRECTORY": str(models),
         "AI_SEMBLE_EMBEDDED__HUNG_AFTER_S": "6",
         "AI_SEMBLE_FETCH__ALLOWED_PRIVATE_HOSTS": files_url.removeprefix("http://"),
-        **{f"AI_SEMBLE_{sections.get(name, name.upper())}__PORT": str(port) for name, port in ports.items()},
+        **{
+            f"AI_SEMBLE_{SECTION_NAMES.get(name, name).upper()}__PORT": str(port)
+            for name, port in ports.items()
+        },
         **({"COVERAGE_PROCESS_START": value} if (value := os.environ.get("COVERAGE_PROCESS_START")) else {}),
     }
 

@@ -126,11 +126,10 @@ def install(app: FastAPI, source: str) -> None:
         answer.headers.update(error.headers or {})
         return answer
 
-    app.add_exception_handler(Exception, answer_defect)
-
     async def answer_nobody(_: Request, __: Exception) -> Response:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
 
+    app.add_exception_handler(Exception, answer_defect)
     app.add_exception_handler(ClientGone, answer_nobody)
     app.add_exception_handler(AiSembleError, answer_known)
     app.add_exception_handler(RequestValidationError, answer_validation)

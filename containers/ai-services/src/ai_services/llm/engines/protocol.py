@@ -129,3 +129,11 @@ class Engine(Protocol):
 
     async def close(self) -> None:
         """End everything."""
+
+
+async def until_end(items: asyncio.Queue[bytes | AiSembleError | None]) -> AsyncIterator[bytes]:
+    """What a generation writes, until None says that it is whole; an error among it is raised."""
+    while (item := await items.get()) is not None:
+        if isinstance(item, AiSembleError):
+            raise item
+        yield item

@@ -19,6 +19,7 @@ from ai_services.llm.engines.protocol import (
     ModelFacts,
     Report,
     Tally,
+    until_end,
 )
 from ai_services.llm.errors import ContextLengthExceeded, EngineUnreachable, ModelNotFound
 
@@ -133,11 +134,8 @@ class RemoteGeneration:
             raise item
         return item or b"{}"
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        while (item := await self._items.get()) is not None:
-            if isinstance(item, AiSembleError):
-                raise item
-            yield item
+    def chunks(self) -> AsyncIterator[bytes]:
+        return until_end(self._items)
 
     def fail(self, error: AiSembleError | None = None) -> None:
         if not self.ended.done() and self._relaying:

@@ -11,7 +11,7 @@ from ai_semble.errors import AiSembleError, InternalError, InvalidRequest
 from ai_services.llm.engines.llama.generation import OUTCOME_HEADER
 from ai_services.llm.engines.llama.order import CANCELLED, CONTEXT_EXCEEDED, INVALID, Refusal
 from ai_services.llm.engines.llama.wire import Frame, Kind
-from ai_services.llm.engines.protocol import Tally
+from ai_services.llm.engines.protocol import Tally, until_end
 from ai_services.llm.errors import ContextLengthExceeded, EngineFailed
 
 
@@ -33,11 +33,8 @@ class LlamaGeneration:
             raise item
         return self._answer
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        while (item := await self._items.get()) is not None:
-            if isinstance(item, AiSembleError):
-                raise item
-            yield item
+    def chunks(self) -> AsyncIterator[bytes]:
+        return until_end(self._items)
 
     def fail(self, error: AiSembleError | None = None) -> None:
         if self.ended.done() or self._cancelled:
