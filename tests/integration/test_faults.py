@@ -112,5 +112,5 @@ def test_down_leaves_no_process_and_up_is_quick_again(api: httpx.Client, world: 
     assert not [pid for pid in [*pids, *children] if psutil.pid_exists(pid)]
     assert not Path(world.variables["XDG_STATE_HOME"], "ai-semble/default/run/supervisor.pid").exists()
     world.command("embedded", "up")
-    assert is_ready(api)
+    eventually(lambda: is_ready(api), "all are ready again")
     assert set(UPSTREAMS) < set(api.get("/health").json()["services"])
