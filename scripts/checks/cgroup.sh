@@ -5,14 +5,14 @@ set -euo pipefail
 # shellcheck source=scripts/lib/findings.sh
 source "$(dirname "$0")/../lib/findings.sh"
 
-[[ -f /sys/fs/cgroup/cgroup.controllers ]] ||
+[[ "$(stat -f -c %T /sys/fs/cgroup 2>/dev/null)" == cgroup2fs ]] ||
   bad "this system uses cgroup v1" "Boot with systemd.unified_cgroup_hierarchy=1"
-delegated="/sys/fs/cgroup/user.slice/user-$UID.slice/user@$UID.service/cgroup.controllers"
-read -r -a controllers < <(cat "$delegated" 2>/dev/null || echo) || true
+delegated="$(cat "/sys/fs/cgroup/user.slice/user-$UID.slice/user@$UID.service/cgroup.controllers" 2>/dev/null || true)"
+missing=()
 for controller in memory cpu pids; do
-  [[ " ${controllers[*]-} " == *" $controller "* ]] && continue
-  warn "the controller $controller is not delegated to this user; its limit is left out" \
-    "sudo systemctl edit user@.service, and add: [Service] Delegate=cpu memory pids"
-  exit 0
+  [[ " $delegated " == *" $controller "* ]] || missing+=("$controller")
 done
+((${#missing[@]} == 0)) ||
+  warn "no limits of ${missing[*]}: not delegated to this user" \
+    "sudo systemctl edit user@.service, add [Service] Delegate=cpu memory pids; reboot; run this again"
 ok "cgroup v2, limits can be set"

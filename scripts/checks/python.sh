@@ -6,5 +6,5 @@ set -euo pipefail
 source "$(dirname "$0")/../lib/findings.sh"
 
 python="$(find_python 2>/dev/null)" ||
-  bad "there is no Python 3.11 or newer" "sudo apt install python3, or set AI_SEMBLE_PYTHON to its path"
+  bad "there is no Python 3.11 or newer" "$(install_command python3), or set AI_SEMBLE_PYTHON to its path"
 ok "$("$python" --version 2>&1) ($python)"

@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
-# The pod is run by the user's own systemd, which must go on after logout.
+# The pod is run by the user's own systemd, which is reached through XDG_RUNTIME_DIR and its bus.
 # for: pod
 set -euo pipefail
 # shellcheck source=scripts/lib/findings.sh
 source "$(dirname "$0")/../lib/findings.sh"
 
+command -v systemctl >/dev/null 2>&1 ||
+  bad "this system has no systemd" "Run it without Podman: ./scripts/deploy.sh start --embedded"
+[[ -n "${XDG_RUNTIME_DIR-}" && -w "$XDG_RUNTIME_DIR" ]] ||
+  bad "there is no user session (XDG_RUNTIME_DIR is ${XDG_RUNTIME_DIR:-not set})" \
+    "Log in directly (ssh, not su), or: sudo loginctl enable-linger $(id -un)"
 systemctl --user show-environment >/dev/null 2>&1 ||
-  bad "there is no systemd user session" "Log in directly (not by su), or: sudo loginctl enable-linger $(id -un)"
-[[ -e "/var/lib/systemd/linger/$(id -un)" ]] || {
-  warn "the services would end when you log out" "loginctl enable-linger"
-  exit 0
-}
-ok "systemd user session with linger"
+  bad "systemd of this user does not answer" \
+    "$(install_command dbus-user-session), then log out and in again; systemctl --user status says more"
+ok "systemd user session"

@@ -7,6 +7,9 @@ unset PYTHONPATH PYTHONHOME
 # Without compiled modules every start would take seconds longer.
 unset PYTHONDONTWRITEBYTECODE
 
+# After `su` or `sudo -iu` the variable is missing, though the session's folder is there.
+if [[ -z "${XDG_RUNTIME_DIR-}" && -d "/run/user/$UID" ]]; then export XDG_RUNTIME_DIR="/run/user/$UID"; fi
+
 say() { printf '%s\n' "$*" >&2; }
 
 # die MESSAGE HINT - one line of what went wrong, one line of what to do
@@ -29,6 +32,14 @@ data_home() {
   case "${XDG_DATA_HOME-}" in
     /*) printf '%s\n' "$XDG_DATA_HOME/ai-semble" ;;
     *) printf '%s\n' "$HOME/.local/share/ai-semble" ;;
+  esac
+}
+
+# config_home - where the user's settings lie, by the XDG rules
+config_home() {
+  case "${XDG_CONFIG_HOME-}" in
+    /*) printf '%s\n' "$XDG_CONFIG_HOME" ;;
+    *) printf '%s\n' "$HOME/.config" ;;
   esac
 }
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ai_semble.embedded.logfile import LogFile, error_in
+from ai_semble.embedded.logfile import LogFile
+from ai_semble.loglines import error_in
 
 
 def test_a_line_is_never_cut(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from contextlib import closing
 from pathlib import Path
 
 from ai_semble.embedded.logfile import LogFile
-from ai_semble.embedded.logview import Follower, Line, last_lines, rendered
+from ai_semble.embedded.logview import Follower, last_lines
+from ai_semble.loglines import Line, rendered
 
 
 def line(second: int, action: str) -> bytes:

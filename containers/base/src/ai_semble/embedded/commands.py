@@ -9,12 +9,14 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from ai_semble.display import show_health
 from ai_semble.embedded import control, logview, view
 from ai_semble.embedded.errors import NotRunning
 from ai_semble.embedded.supervise import lock_of
 from ai_semble.embedded.supervise import supervise as run_supervisor
 from ai_semble.embedded.survey import environment_health, survey
 from ai_semble.loading import load_config
+from ai_semble.loglines import Line, rendered
 from ai_semble.schemas.health import State
 from ai_semble.topology import SERVICES
 
@@ -75,7 +77,7 @@ def health(as_json: Json = False) -> None:
     if as_json:
         typer.echo(document.model_dump_json())
     else:
-        view.show_health(Console(), document)
+        show_health(Console(), document)
     raise typer.Exit(0 if document.status is State.READY else 1)
 
 
@@ -102,8 +104,8 @@ def logs(
         raise NotRunning("There are no logs yet")
     console = Console(highlight=False, soft_wrap=True)
 
-    def show(line: logview.Line) -> None:
-        console.print(line.raw if as_json else logview.rendered(line), markup=False)
+    def show(line: Line) -> None:
+        console.print(line.raw if as_json else rendered(line), markup=False)
 
     for line in old:
         show(line)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import re
 from pathlib import Path
 
+from ai_semble.loglines import error_in
+
 _LONGEST_LINE = 64 * 1024
-_BAD_LEVELS = ("ERROR", "CRITICAL")
-_ECHO = "Application startup failed. Exiting."  # uvicorn's, after it has told why
-_BAD_WORDS = re.compile(r"error|exception|fatal|abort|terminate|cannot|no such", re.IGNORECASE)
 
 
 class LogFile:
@@ -81,28 +78,3 @@ class LogFile:
             if sentence := error_in(line):
                 self._last_error = sentence
             self._last_line = line or self._last_line
-
-
-def error_in(line: bytes) -> str:
-    """The error that a log line tells of, in short; empty when it tells of none.
-
-    A line that is not JSON comes from native code or from a crash, whose last line is the exception's.
-    """
-    text = line.decode("utf-8", "replace").rstrip()
-    if not text or text[0] in " \t^":
-        return ""
-    try:
-        event = json.loads(text)
-    except ValueError:
-        return text[:300] if _BAD_WORDS.search(text) else ""
-    if not isinstance(event, dict) or event.get("level") not in _BAD_LEVELS:
-        return ""
-    if event.get("action") == _ECHO:
-        return ""
-    told = event.get("error") or event.get("reason") or event.get("detail") or event.get("exception")
-    return ": ".join(_last_line(part) for part in (event.get("action"), told) if part)[:300]
-
-
-def _last_line(text: object) -> str:
-    """Of a traceback, the exception."""
-    return str(text).strip().rpartition("\n")[2]

@@ -3,49 +3,17 @@
 from __future__ import annotations
 
 import heapq
-import json
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from rich.text import Text
+from ai_semble.loglines import Line
 
 _POLL_S = 0.2
-_LEVEL_STYLES = {
-    "DEBUG": "dim",
-    "INFO": "green",
-    "WARNING": "yellow",
-    "ERROR": "bold red",
-    "CRITICAL": "bold red",
-}
-_SHOWN_APART = {"time", "level", "service", "action", "module"}
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of one service's log; `event` is empty for what is not JSON."""
-
-    service: str
-    raw: str
-    event: Mapping[str, Any]
-
-    @classmethod
-    def parse(cls, service: str, raw: str) -> Line:
-        try:
-            event = json.loads(raw)
-        except ValueError:
-            event = {}
-        return cls(service, raw, event if isinstance(event, dict) else {})
-
-    @property
-    def time(self) -> str:
-        return str(self.event.get("time") or "")
 
 
 def last_lines(folder: Path, services: Iterable[str], count: int) -> list[Line]:
@@ -125,34 +93,3 @@ def follow(folder: Path, services: Iterable[str], show: Callable[[Line], None]) 
             for line in sorted(found, key=lambda line: line.time):
                 show(line)
             time.sleep(_POLL_S)
-
-
-def rendered(line: Line) -> Text:
-    """A line for people: local time, service, level, action, and the rest as key=value."""
-    event = line.event
-    if not event:
-        return Text.assemble(("         ", ""), (f"{line.service:<15}", "cyan"), line.raw)
-    level = str(event.get("level") or "")
-    text = Text.assemble(
-        (f"{_local(line.time):<9}", "dim"),
-        (f"{line.service:<15}", "cyan"),
-        (f"{level:<8}", _LEVEL_STYLES.get(level, "")),
-        (str(event.get("action") or ""), "bold"),
-    )
-    for key, value in event.items():
-        if key not in _SHOWN_APART and key != "exception":
-            text.append(f" {key}=", "dim").append(_short(value))
-    if exception := event.get("exception"):
-        text.append(f"\n{exception}", "red")
-    return text
-
-
-def _local(stamp: str) -> str:
-    try:
-        return datetime.fromisoformat(stamp).astimezone().strftime("%H:%M:%S")
-    except ValueError:
-        return stamp
-
-
-def _short(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

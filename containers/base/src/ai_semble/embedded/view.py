@@ -12,24 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from ai_semble.config import Config
+from ai_semble.display import STYLES, first_call, models, size, span
 from ai_semble.embedded.survey import Seen, Survey
-from ai_semble.schemas.health import EnvironmentHealth, ModelState, State
 from ai_semble.topology import ORCHESTRATOR
 
-MB = 1_000_000
-_STYLES = {
-    "ready": "bold green",
-    "degraded": "bold yellow",
-    "failed": "bold red",
-    "failing": "bold red",
-    "backing off": "yellow",
-    "stopped": "dim",
-    "unreachable": "bold red",
-}
 ISOLATION = (
     "Embedded mode: nothing isolates these services from each other or from your files.\n"
-    "The pod that does comes with the next version; it will need Podman and be started by\n"
-    "  ./scripts/setup.sh && ./scripts/deploy.sh start"
+    "The pod does, where there is Podman: ./scripts/setup.sh && ./scripts/deploy.sh start"
 )
 
 
@@ -44,8 +33,8 @@ def table(found: Survey, now: float) -> Table:
         rows.add_row(
             seen.name,
             str(seen.port),
-            Text(seen.state, _STYLES.get(seen.state, "cyan")),
-            models(seen),
+            Text(seen.state, STYLES.get(seen.state, "cyan")),
+            models(seen.health),
             seen.health.device if seen.health else "",
             size(seen.memory_bytes),
             uptime(seen, now),
@@ -56,30 +45,8 @@ def table(found: Survey, now: float) -> Table:
     return rows
 
 
-def models(seen: Seen) -> str:
-    """Names of the loaded models, and how many more wait for their first use."""
-    if seen.health is None:
-        return ""
-    loaded = [model.name for model in seen.health.models if model.state is ModelState.LOADED]
-    waiting = len(seen.health.models) - len(loaded)
-    more = f"{waiting} at first use" if waiting else ""
-    return ", ".join([*loaded, *([more] if more else [])])
-
-
-def size(amount: int) -> str:
-    return f"{amount / MB:,.0f} MB" if amount else ""
-
-
 def uptime(seen: Seen, now: float) -> str:
     return span(now - seen.kept.started_at) if seen.kept and seen.kept.pid and seen.kept.started_at else ""
-
-
-def span(seconds: float) -> str:
-    """A duration as a person says it."""
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{max(seconds, 0):.0f} s"
 
 
 def troubles(found: Survey, now: float) -> Iterator[Text]:
@@ -141,27 +108,7 @@ def show_started(console: Console, config: Config, found: Survey) -> None:
     if not any(seen.serves for seen in found.services if seen.name == ORCHESTRATOR.name):
         return
     console.print("\nTry it:", style="bold")
-    console.print(first_call(config), highlight=False, soft_wrap=True)
-
-
-def first_call(config: Config) -> str:
-    port = config.port_of(ORCHESTRATOR.name)
-    return (
-        f"curl -X POST http://localhost:{port}/ai/llm/completion -H 'Content-Type: application/json'"
-        """ -d '{"prompt": "Hello, how are you?", "max_tokens": 100, "temperature": 0.7}'"""
-    )
-
-
-def show_health(console: Console, health: EnvironmentHealth) -> None:
-    """Overall and each service."""
-    overall = Text(health.status.value, _STYLES.get(health.status.value, "cyan"))
-    console.print(Text.assemble(overall, f": {health.reason}"), soft_wrap=True)
-    for name, service in health.services.items():
-        well = service.state is State.READY
-        state = Text(service.state.value, _STYLES.get(service.state.value, "cyan"))
-        console.print(
-            Text.assemble(f"  {name:<15}", state, "" if well else f"  {service.reason}"), soft_wrap=True
-        )
+    console.print(first_call(config.port_of(ORCHESTRATOR.name)), highlight=False, soft_wrap=True)
 
 
 class Progress:
@@ -193,9 +140,7 @@ class Progress:
                 self._console.print(f"{seen.name}: {seen.state}{_reason(seen)}", highlight=False)
 
     def _row(self, seen: Seen) -> RenderableType:
-        words = Text.assemble(
-            f"{seen.name:<15}", (seen.state, _STYLES.get(seen.state, "cyan")), _reason(seen)
-        )
+        words = Text.assemble(f"{seen.name:<15}", (seen.state, STYLES.get(seen.state, "cyan")), _reason(seen))
         return Text.assemble(("✓ ", "green"), words) if seen.is_well else Spinner("dots", words)
 
 
