@@ -1,0 +1,77 @@
+"""`ai-semble units`: write the files that systemd and Podman are given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ai_semble.errors import InvalidConfiguration
+from ai_semble.render.rendering import folder_of, render
+from ai_semble.render.variants import Backend, Controller, Environment, Host, Version
+
+app = typer.Typer(help="Write the units of an environment.", no_args_is_help=True)
+
+_DEFAULT_VERSIONS = {Backend.QUADLET: "5.4", Backend.KUBE: "4.3"}
+
+BackendOption = Annotated[Backend, typer.Option("--backend", help="What will run the containers.")]
+NameOption = Annotated[str, typer.Option("--environment", help="Name of the environment.")]
+DevOption = Annotated[
+    str, typer.Option("--dev", metavar="SOURCE", help="Render the development pod, which runs this checkout.")
+]
+
+
+@app.command("render")
+def write(
+    output: Annotated[Path, typer.Option(help="Folder to write to.")],
+    backend: BackendOption = Backend.QUADLET,
+    podman: Annotated[str, typer.Option(help="Version of Podman, as 5.4.2.")] = "",
+    environment: NameOption = "default",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on the host's loopback address.")] = 0,
+    dev: DevOption = "",
+    gpu: Annotated[bool, typer.Option("--gpu", help="Give the GPUs to llm and vision.")] = False,
+    selinux: Annotated[bool, typer.Option("--selinux", help="The host has SELinux on.")] = False,
+    limits: Annotated[
+        str, typer.Option(help="Controllers that the host delegates: cpu,memory,pids, some of them, or none.")
+    ] = "cpu,memory,pids",
+    config_dir: Annotated[
+        str, typer.Option(help="The configuration folder on the host (only for kube).")
+    ] = Host.config_dir,
+) -> None:
+    """Write all files of an environment."""
+    host = Host(
+        podman=Version.parse(podman or _DEFAULT_VERSIONS[backend]),
+        limits=parse_limits(limits),
+        gpu=gpu,
+        selinux=selinux,
+        config_dir=config_dir,
+    )
+    if host.backend is not backend:
+        raise InvalidConfiguration(
+            f"Podman {host.podman} cannot run {backend}", hint=f"Use --backend {host.backend}."
+        )
+    output.mkdir(parents=True, exist_ok=True)
+    for name, text in render(host, Environment.of(environment, port, dev)).items():
+        (output / name).write_text(text, encoding="utf-8")
+
+
+@app.command("list")
+def names(
+    backend: BackendOption = Backend.QUADLET, environment: NameOption = "default", dev: DevOption = ""
+) -> None:
+    """Print each file and the folder that it belongs into, below ~/.config."""
+    host = Host(podman=Version.parse(_DEFAULT_VERSIONS[backend]))
+    for name in render(host, Environment.of(environment, 0, dev)):
+        typer.echo(f"{folder_of(name)}\t{name}")
+
+
+def parse_limits(text: str) -> frozenset[Controller]:
+    """From `cpu,memory` or `none`. Raises InvalidConfiguration."""
+    words = [word for word in text.replace(" ", "").split(",") if word and word != "none"]
+    try:
+        return frozenset(Controller(word) for word in words)
+    except ValueError as error:
+        raise InvalidConfiguration(
+            f"{text!r} names a controller that has no limit here", hint="Use cpu, memory and pids, or none."
+        ) from error

@@ -1,0 +1,180 @@
+"""A Kubernetes pod for `podman kube play`, for Podman 4, which has no Quadlets of pods.
+
+Podman 4.3 reads less of it than later ones: `startupProbe`, `medium: Memory` and `nvidia.com/gpu` pass it by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from ai_semble.render import systemd
+from ai_semble.render.headers import drop_in, header
+from ai_semble.render.settings import settings
+from ai_semble.render.table import (
+    CONFIG,
+    CONTAINERS,
+    HEALTHY,
+    RHYTHM,
+    SECRETS,
+    TOKEN_NAME,
+    UID,
+    Container,
+)
+from ai_semble.render.variants import Controller, Environment, Host, Version
+from ai_semble.render.yaml import Value, dump
+
+_SERVICE_CONTAINER = Version(4, 2)
+
+
+def files(host: Host, environment: Environment) -> dict[str, str]:
+    """All files of an environment, by name."""
+    return {
+        f"{environment.prefix}.yaml": _document(host, environment),
+        f"{environment.prefix}-pod.service": _pod_service(host, environment),
+    } | systemd.files(environment, kube=True)
+
+
+def _document(host: Host, environment: Environment) -> str:
+    what = header(
+        f"The pod {environment.prefix}, as {environment.prefix}-pod.service gives it to `podman kube play`.",
+        f"To change it, copy it, and name the copy in ~/.config/systemd/user/{environment.prefix}-pod.service.d/"
+        "50-mine.conf: `[Service]`, `Environment=AI_SEMBLE_POD=/path/of/the/copy.yaml`; then "
+        "`./scripts/deploy.sh restart`.",
+    )
+    return what + dump(_pod(host, environment))
+
+
+def _pod(host: Host, environment: Environment) -> Mapping[str, Value]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": environment.prefix, "labels": {"app": environment.prefix}},
+        "spec": {
+            "restartPolicy": "Always",
+            "terminationGracePeriodSeconds": RHYTHM.stop_s,
+            "containers": [_container(host, environment, container) for container in CONTAINERS],
+            "volumes": list(_volumes(host, environment)),
+        },
+    }
+
+
+def _container(host: Host, environment: Environment, container: Container) -> Mapping[str, Value]:
+    port = environment.published(container.service)
+    published: dict[str, Value] = {}
+    if port is not None:
+        ports = {"containerPort": container.service.port, "hostPort": port, "hostIP": "127.0.0.1"}
+        published["ports"] = [ports]
+    variables = settings(environment, container) | {"AI_SEMBLE_TOKEN_FILE": f"{SECRETS}/{TOKEN_NAME}"}
+    return {
+        "name": container.service.name,
+        "image": container.image,
+        "imagePullPolicy": "Never",
+        **published,
+        "env": [{"name": name, "value": value} for name, value in variables.items()],
+        "securityContext": {
+            "runAsUser": UID,
+            "runAsGroup": UID,
+            "readOnlyRootFilesystem": True,
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "livenessProbe": {
+            "exec": {"command": [HEALTHY, "live", str(container.service.port)]},
+            # Without a start check of its own, this is what a start may take.
+            "initialDelaySeconds": container.start_limit_s,
+            "periodSeconds": RHYTHM.interval_s,
+            "timeoutSeconds": RHYTHM.timeout_s,
+            "failureThreshold": RHYTHM.retries,
+        },
+        **_limits(host, container),
+        "volumeMounts": list(_mounts(environment, container)),
+    }
+
+
+def _limits(host: Host, container: Container) -> Mapping[str, Value]:
+    limits: dict[str, Value] = {}
+    if Controller.MEMORY in host.limits:
+        limits["memory"] = f"{container.memory_gib}Gi"
+    if Controller.CPU in host.limits:
+        limits["cpu"] = container.cpus
+    return {"resources": {"limits": limits}} if limits else {}
+
+
+def _mounts(environment: Environment, container: Container) -> Iterator[Mapping[str, Value]]:
+    yield {"name": "config", "mountPath": CONFIG, "readOnly": True}
+    yield {"name": "token", "mountPath": SECRETS, "readOnly": True}
+    for mount in container.mounts:
+        read_only: Mapping[str, Value] = {} if mount.writable else {"readOnly": True}
+        yield {"name": mount.volume, "mountPath": mount.target, **read_only}
+    for scratch in container.scratch:
+        yield {"name": _scratch_name(container, scratch.target), "mountPath": scratch.target}
+    if environment.source:
+        yield {"name": "source", "mountPath": "/src", "readOnly": True}
+
+
+def _scratch_name(container: Container, target: str) -> str:
+    return f"{container.service.name}-{'tmp' if target.startswith('/tmp') else 'home'}"  # noqa: S108
+
+
+def _volumes(host: Host, environment: Environment) -> Iterator[Mapping[str, Value]]:
+    yield {"name": "config", "hostPath": {"path": host.config_dir, "type": "Directory"}}
+    yield _named("token", environment.token)
+    for volume in ("models", "data", "state"):
+        yield _named(volume, environment.volume(volume))
+    for container in CONTAINERS:
+        for scratch in container.scratch:
+            empty: Mapping[str, Value] = {"medium": "Memory", "sizeLimit": f"{scratch.size_mib}Mi"}
+            yield {"name": _scratch_name(container, scratch.target), "emptyDir": empty}
+    if environment.source:
+        yield {"name": "source", "hostPath": {"path": environment.source, "type": "Directory"}}
+
+
+def _named(name: str, volume: str) -> Mapping[str, Value]:
+    return {"name": name, "persistentVolumeClaim": {"claimName": volume}}
+
+
+def _pod_service(host: Host, environment: Environment) -> str:
+    prefix = environment.prefix
+    name = f"{prefix}-pod.service"
+    limit = max(container.start_limit_s for container in CONTAINERS)
+    how = (
+        "Type=notify\nNotifyAccess=all"
+        if host.podman >= _SERVICE_CONTAINER
+        else "Type=oneshot\nRemainAfterExit=yes"
+    )
+    service_container = " --service-container=true" if host.podman >= _SERVICE_CONTAINER else ""
+    play = (
+        f"podman kube play --replace{service_container} --network {environment.network} --log-driver journald"
+    )
+    return (
+        header(
+            f"The pod {prefix}, for Podman 4: started when all services are healthy.",
+            drop_in("~/.config/systemd/user", name),
+        )
+        + f"""
+[Unit]
+Description=Ai-semble: the pod {prefix}
+RequiresMountsFor=%t/containers
+StartLimitIntervalSec=0
+Upholds={prefix}.target
+
+[Service]
+{how}
+Environment=PODMAN_SYSTEMD_UNIT=%n
+Environment=AI_SEMBLE_POD=%E/containers/ai-semble/{prefix}.yaml
+ExecStart={play} ${{AI_SEMBLE_POD}}
+ExecStartPost=podman exec {prefix}-orchestrator bash -c '{_wait()}'
+ExecStop=podman kube down ${{AI_SEMBLE_POD}}
+ExecStopPost=-podman pod rm --force --ignore {prefix}
+TimeoutStartSec={limit}
+TimeoutStopSec={RHYTHM.stop_s + 40}
+Restart=always
+RestartSec={RHYTHM.restart_s}
+"""
+    )
+
+
+def _wait() -> str:
+    """All services share the pod's network, so one container can ask for all."""
+    asked = " ".join(f"{container.started}:{container.service.port}" for container in CONTAINERS)
+    return f'for one in {asked}; do until {HEALTHY} "$${{one%%:*}}" "$${{one#*:}}"; do sleep 0.5; done; done'

@@ -1,0 +1,205 @@
+"""Quadlets, for Podman 5: a pod, its containers, volumes and network, each a file that Podman makes a unit of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ai_semble.render import systemd
+from ai_semble.render.headers import drop_in, header
+from ai_semble.render.keys import entries
+from ai_semble.render.settings import settings
+from ai_semble.render.table import (
+    CONFIG,
+    CONTAINERS,
+    HEALTHY,
+    RHYTHM,
+    TOKEN_NAME,
+    UID,
+    Container,
+    Mount,
+    Scratch,
+)
+from ai_semble.render.variants import Controller, Environment, Host
+
+Pairs = Iterable[tuple[str, str]]
+
+_VOLUMES = {
+    "models": "the models, shared by all environments",
+    "data": "the datasets",
+    "state": "jobs and what else the orchestrator remembers",
+}
+
+
+def files(host: Host, environment: Environment) -> dict[str, str]:
+    """All files of an environment, by name."""
+    prefix = environment.prefix
+    rendered = {f"{prefix}.pod": _pod(host, environment), f"{prefix}.network": _network(host, environment)}
+    for volume in _VOLUMES:
+        rendered[f"{environment.volume(volume)}.volume"] = _volume(host, environment, volume)
+    for container in CONTAINERS:
+        name = f"{environment.container(container.service)}.container"
+        rendered[name] = _container(host, environment, container)
+    return rendered | systemd.files(environment)
+
+
+def _unit(host: Host, name: str, what: str, sections: dict[str, Pairs]) -> str:
+    folder = "~/.config/containers/systemd/ai-semble"
+    # Nothing here needs the network of the host to be up, and a laptop may have none.
+    sections = sections | {"Quadlet": [("DefaultDependencies", "false")]}
+    parts = [header(what, drop_in(folder, name))]
+    for section, pairs in sections.items():
+        lines = (
+            _plain(pairs) if section in ("Unit", "Service") else list(entries(section, pairs, host.podman))
+        )
+        if lines:
+            parts.append("\n".join([f"[{section}]", *lines]) + "\n")
+    return "\n".join(parts)
+
+
+def _plain(pairs: Pairs) -> list[str]:
+    return [f"{key}={value}" for key, value in pairs]
+
+
+def _pod(host: Host, environment: Environment) -> str:
+    name = f"{environment.prefix}.pod"
+    published = [
+        ("PublishPort", f"127.0.0.1:{port}:{container.service.port}")
+        for container in CONTAINERS
+        if (port := environment.published(container.service))
+    ]
+    pod: Pairs = [
+        ("PodName", environment.prefix),
+        ("Network", f"{environment.network}.network"),
+        *published,
+        # A container that is restarted is gone for a moment; the others must not go with it.
+        ("ExitPolicy", "continue"),
+    ]
+    return _unit(
+        host,
+        name,
+        f"The pod {environment.prefix}: the network that its containers share. Only these ports leave it, to "
+        "programs of this machine.",
+        {
+            "Unit": [
+                ("Description", f"Ai-semble: the pod {environment.prefix}"),
+                *systemd.pod_pairs(environment),
+            ],
+            "Pod": pod,
+            "Service": [("RestartSec", str(RHYTHM.restart_s))],
+        },
+    )
+
+
+def _network(host: Host, environment: Environment) -> str:
+    return _unit(
+        host,
+        f"{environment.network}.network",
+        "The network of the pod, apart from those of other environments.",
+        {"Network": [("NetworkName", environment.network)]},
+    )
+
+
+def _volume(host: Host, environment: Environment, volume: str) -> str:
+    name = environment.volume(volume)
+    what = f"A volume: {_VOLUMES[volume]}. It stays when its unit is removed."
+    return _unit(host, f"{name}.volume", what, {"Volume": [("VolumeName", name)]})
+
+
+def _container(host: Host, environment: Environment, container: Container) -> str:
+    service = container.service
+    name = environment.container(service)
+    lower = service.title[0].lower() + service.title[1:]
+    return _unit(
+        host,
+        f"{name}.container",
+        f"{service.title}, port {service.port} of the pod.",
+        {
+            "Unit": [
+                ("Description", f"Ai-semble: {lower} ({name})"),
+                # It is tried again for as long as it takes.
+                ("StartLimitIntervalSec", "0"),
+            ],
+            "Container": [
+                *_identity(environment, container),
+                *_health(container),
+                *_confinement(),
+                *_limits(host, container),
+                *_storage(host, environment, container),
+                *_devices(host, container),
+                *(
+                    ("Environment", f"{key}={value}")
+                    for key, value in settings(environment, container).items()
+                ),
+            ],
+            "Service": [
+                ("TimeoutStartSec", str(container.start_limit_s)),
+                ("TimeoutStopSec", str(RHYTHM.stop_s + 20)),
+                ("Restart", "always"),
+                ("RestartSec", str(RHYTHM.restart_s)),
+            ],
+        },
+    )
+
+
+def _identity(environment: Environment, container: Container) -> Pairs:
+    yield "ContainerName", environment.container(container.service)
+    yield "Pod", f"{environment.prefix}.pod"
+    yield "Image", container.image
+    yield "Pull", "never"
+    yield "LogDriver", "journald"
+    yield "StopTimeout", str(RHYTHM.stop_s)
+
+
+def _health(container: Container) -> Pairs:
+    """The unit is up when the start check says yes; a service that hangs later is killed, and systemd restarts it."""
+    port = container.service.port
+    yield "Notify", "healthy"
+    yield "HealthStartupCmd", f"{HEALTHY} {container.started} {port}"
+    yield "HealthStartupInterval", f"{RHYTHM.startup_interval_s}s"
+    # Never given up by Podman: TimeoutStartSec ends a start that takes too long.
+    yield "HealthStartupRetries", "0"
+    yield "HealthStartupTimeout", f"{RHYTHM.timeout_s}s"
+    yield "HealthCmd", f"{HEALTHY} live {port}"
+    yield "HealthInterval", f"{RHYTHM.interval_s}s"
+    yield "HealthTimeout", f"{RHYTHM.timeout_s}s"
+    yield "HealthRetries", str(RHYTHM.retries)
+    yield "HealthOnFailure", "kill"
+
+
+def _confinement() -> Pairs:
+    yield "ReadOnly", "true"
+    yield "DropCapability", "all"
+    yield "NoNewPrivileges", "true"
+
+
+def _limits(host: Host, container: Container) -> Pairs:
+    """Only what the host delegates; anything else would keep the container from starting."""
+    if Controller.PIDS in host.limits:
+        yield "PidsLimit", str(container.pids)
+    if Controller.MEMORY in host.limits:
+        yield "Memory", f"{container.memory_gib}g"
+    if Controller.CPU in host.limits:
+        yield "PodmanArgs", f"--cpus={container.cpus}"
+
+
+def _storage(host: Host, environment: Environment, container: Container) -> Iterator[tuple[str, str]]:
+    label = ",z" if host.selinux else ""
+    yield "Secret", f"{environment.token},type=mount,target={TOKEN_NAME},uid={UID},gid={UID},mode=0400"
+    yield "Volume", f"%E/ai-semble:{CONFIG}:ro{label}"
+    yield from (("Volume", _mount(environment, mount)) for mount in container.mounts)
+    yield from (("Tmpfs", _scratch(scratch)) for scratch in container.scratch)
+    if environment.source:
+        yield "Volume", f"{environment.source}:/src:ro{label}"
+
+
+def _mount(environment: Environment, mount: Mount) -> str:
+    return f"{environment.volume(mount.volume)}.volume:{mount.target}" + ("" if mount.writable else ":ro")
+
+
+def _scratch(scratch: Scratch) -> str:
+    return f"{scratch.target}:rw,size={scratch.size_mib}m,mode=1777"
+
+
+def _devices(host: Host, container: Container) -> Pairs:
+    if host.gpu and container.gpu:
+        yield "AddDevice", "nvidia.com/gpu=all"

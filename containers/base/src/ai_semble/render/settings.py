@@ -1,0 +1,26 @@
+"""The variables of a container: what the pod decides, so that no configuration file can break it."""
+
+from __future__ import annotations
+
+from ai_semble.config import SECTION_NAMES
+from ai_semble.render.table import Container
+from ai_semble.render.variants import Environment
+from ai_semble.topology import ORCHESTRATOR, SERVICES
+
+
+def settings(environment: Environment, container: Container) -> dict[str, str]:
+    """By name. Ports are those of the table; which one the host publishes is the pod's affair."""
+    service = container.service
+    known = SERVICES.values() if service is ORCHESTRATOR else (service,)
+    found = {
+        "AI_SEMBLE_ENVIRONMENT__NAME": environment.name,
+        "AI_SEMBLE_SERVER__HOST": environment.listens_on(service),
+        **{_variable(other.name, "port"): str(other.port) for other in known},
+    }
+    if environment.source:
+        found["AI_SEMBLE_LOGS__LEVEL"] = "debug"
+    return found
+
+
+def _variable(service: str, key: str) -> str:
+    return f"AI_SEMBLE_{SECTION_NAMES.get(service, service).upper()}__{key.upper()}"

@@ -1,0 +1,112 @@
+"""What differs between renderings: the host's Podman and abilities, and which environment it is for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ai_semble.errors import InvalidConfiguration
+from ai_semble.topology import ORCHESTRATOR, Service
+
+MODELS_VOLUME = "ai-semble-models"
+DEV_PORT = 18080
+
+
+class Backend(StrEnum):
+    """What runs the containers."""
+
+    QUADLET = "quadlet"
+    KUBE = "kube"
+
+
+class Controller(StrEnum):
+    """A cgroup controller; a limit can only be set when the host delegates its controller to the user."""
+
+    CPU = "cpu"
+    MEMORY = "memory"
+    PIDS = "pids"
+
+
+@dataclass(frozen=True, order=True)
+class Version:
+    """A release of Podman, as far as its keys differ."""
+
+    major: int
+    minor: int
+
+    @classmethod
+    def parse(cls, text: str) -> Version:
+        """From `5.4`, `5.4.2` or `5.6.0-rc1`. Raises InvalidConfiguration."""
+        parts = text.strip().split(".")
+        try:
+            return cls(int(parts[0]), int(parts[1]))
+        except (IndexError, ValueError) as error:
+            raise InvalidConfiguration(
+                f"{text!r} is no version of Podman",
+                hint="Give the one that `podman version` prints, as 5.4.2.",
+            ) from error
+
+    def __str__(self) -> str:
+        return f"{self.major}.{self.minor}"
+
+
+@dataclass(frozen=True)
+class Host:
+    """The machine that the files are for."""
+
+    podman: Version = Version(5, 4)
+    limits: frozenset[Controller] = frozenset(Controller)
+    gpu: bool = False
+    selinux: bool = False
+    # `podman kube play` knows no specifiers, so it has to be told where the configuration is.
+    config_dir: str = "/home/you/.config/ai-semble"
+
+    @property
+    def backend(self) -> Backend:
+        return Backend.QUADLET if self.podman >= Version(5, 0) else Backend.KUBE
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The environment that the files are for."""
+
+    name: str = "default"
+    port: int = ORCHESTRATOR.port
+    # The development pod runs the code of this checkout and reloads it.
+    source: str = ""
+
+    @classmethod
+    def of(cls, name: str, port: int = 0, source: str = "") -> Environment:
+        """With the defaults of a normal or a development environment; no port is the default one."""
+        if source:
+            return cls("dev" if name == "default" else name, port or DEV_PORT, source)
+        return cls(name, port or ORCHESTRATOR.port)
+
+    @property
+    def prefix(self) -> str:
+        return "ai-semble" if self.name == "default" else f"ai-semble-{self.name}"
+
+    @property
+    def network(self) -> str:
+        return self.prefix
+
+    @property
+    def token(self) -> str:
+        return f"{self.prefix}-token"
+
+    def container(self, service: Service) -> str:
+        return f"{self.prefix}-{service.name}"
+
+    def volume(self, name: str) -> str:
+        """The models are shared by all environments of a user."""
+        return MODELS_VOLUME if name == "models" else f"{self.prefix}-{name}"
+
+    def listens_on(self, service: Service) -> str:
+        """Inside the pod. What is published has to be reachable from the pod's own address."""
+        return "0.0.0.0" if service is ORCHESTRATOR or self.source else "127.0.0.1"  # noqa: S104
+
+    def published(self, service: Service) -> int | None:
+        """The port on the host's loopback address."""
+        if service is ORCHESTRATOR:
+            return self.port
+        return service.port if self.source else None
