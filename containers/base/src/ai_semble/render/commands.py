@@ -28,7 +28,9 @@ def write(
     backend: BackendOption = Backend.QUADLET,
     podman: Annotated[str, typer.Option(help="Version of Podman, as 5.4.2.")] = "",
     environment: NameOption = "default",
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on the host's loopback address.")] = 0,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port on the host's loopback address.")
+    ] = None,
     dev: DevOption = "",
     gpu: Annotated[bool, typer.Option("--gpu", help="Give the GPUs to llm and vision.")] = False,
     selinux: Annotated[bool, typer.Option("--selinux", help="The host has SELinux on.")] = False,
@@ -62,7 +64,7 @@ def names(
 ) -> None:
     """Print each file and the folder that it belongs into, below ~/.config."""
     host = Host(podman=Version.parse(_DEFAULT_VERSIONS[backend]))
-    for name in render(host, Environment.of(environment, 0, dev)):
+    for name in render(host, Environment.of(environment, None, dev)):
         typer.echo(f"{folder_of(name)}\t{name}")
 
 

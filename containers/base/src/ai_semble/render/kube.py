@@ -62,7 +62,11 @@ def _container(host: Host, environment: Environment, container: Container) -> Ma
     port = environment.published(container.service)
     published: dict[str, Value] = {}
     if port is not None:
-        ports = {"containerPort": container.service.port, "hostPort": port, "hostIP": "127.0.0.1"}
+        ports: dict[str, Value] = {
+            "containerPort": container.service.port,
+            "hostPort": port,
+            "hostIP": "127.0.0.1",
+        }
         published["ports"] = [ports]
     variables = settings(environment, container) | {"AI_SEMBLE_TOKEN_FILE": f"{SECRETS}/{TOKEN_NAME}"}
     return {

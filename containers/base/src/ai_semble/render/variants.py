@@ -76,7 +76,7 @@ class Environment:
     source: str = ""
 
     @classmethod
-    def of(cls, name: str, port: int = 0, source: str = "") -> Environment:
+    def of(cls, name: str, port: int | None = None, source: str = "") -> Environment:
         """With the defaults of a normal or a development environment; no port is the default one."""
         if source:
             return cls("dev" if name == "default" else name, port or DEV_PORT, source)
