@@ -1,0 +1,166 @@
+"""A running host, as tests see it. Only the keeper is root."""
+
+from __future__ import annotations
+
+import json
+import select
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from tests.hosts import requirements
+from tests.hosts.building import USER
+from tests.hosts.recipes import CHECKOUT, HOSTS, HostRecipe
+from tests.hosts.ssh import HostError, Ssh
+from tests.hosts.surroundings import ca_bundle, environment
+
+BOOTED_WITHIN_S = 120
+REPORTED_LINES = 60
+
+
+@dataclass
+class Host:
+    """One host. `our_address` is where it reaches this machine."""
+
+    recipe: HostRecipe
+    keeper: subprocess.Popen[str]
+    ssh: Ssh
+    our_address: str
+    boots: int = field(default=1)
+
+    def run(
+        self,
+        command: str,
+        user: str = USER,
+        check: bool = True,
+        timeout: float = 120,
+        input: str | bytes | None = None,
+        terminal: bool = False,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a line of shell. Raises HostError with what it said unless it ends with 0 in time."""
+        return self.ssh.run(command, user=user, check=check, timeout=timeout, input=input, terminal=terminal)
+
+    def put(self, local: Path, remote: str, user: str = USER) -> None:
+        """Copy a file or folder to the host; a relative name lies in the user's home."""
+        self.ssh.put(local, remote, user=user)
+
+    def get(self, remote: str, local: Path, user: str = USER) -> None:
+        """Copy a file or folder from the host."""
+        self.ssh.get(remote, local, user=user)
+
+    def reboot(self) -> None:
+        """Boot again, as `reboot` typed on it does, and wait until its user can log in."""
+        self.run("systemctl --no-block reboot", user="root", check=False)
+        facts = _facts(self.keeper, "it did not boot again")
+        self.boots = facts["boots"]
+        self.wait_until_up()
+
+    def wait_until_up(self) -> None:
+        """Until the user can log in and has a manager."""
+        deadline = time.monotonic() + BOOTED_WITHIN_S
+        answer = None
+        while time.monotonic() < deadline and self.keeper.poll() is None:
+            answer = self.run(
+                "systemctl --user is-active default.target basic.target", check=False, timeout=20
+            )
+            if answer.stdout.split() and answer.stdout.split()[-1] == "active":
+                return
+            time.sleep(0.2)
+        raise HostError(f"{self.recipe.name} is not up after {BOOTED_WITHIN_S} s: {answer}")
+
+    def journal(self, options: str = "--boot --no-pager") -> str:
+        """The journal of the system and of every user."""
+        return self.run(f"journalctl {options}", user="root", check=False).stdout
+
+    def report(self) -> str:
+        """What a failure's reader wants: units, their journals, and what each container said."""
+        lines = f"--no-pager --lines={REPORTED_LINES}"
+        script = f"""
+            echo '--- units that are not well'
+            systemctl --user --no-pager --no-legend list-units --state=failed,activating,auto-restart
+            echo '--- containers'; podman ps --all --pod
+            for unit in $(systemctl --user --no-legend --plain list-units --all 'ai-semble*' | cut -d' ' -f1); do
+              echo "--- journal of $unit"
+              journalctl --user --unit="$unit" --output=cat {lines}
+            done
+            for container in $(podman ps --all --format '{{{{.Names}}}}'); do
+              echo "--- logs of $container"; podman logs --tail={REPORTED_LINES} "$container" 2>&1
+            done
+            echo '--- the end of the journal'
+        """
+        try:
+            user = self.run(script, check=False, timeout=120).stdout
+            return user + self.run(f"journalctl {lines}", user="root", check=False).stdout
+        except HostError as error:
+            return f"the host does not answer: {error}"
+
+    def stop(self) -> None:
+        """Throw the host away."""
+        assert self.keeper.stdin
+        self.keeper.stdin.close()
+        if self.keeper.wait(60):
+            raise HostError("the keeper could not clean up; what it said is above")
+
+
+@contextmanager
+def running_host(name: str) -> Iterator[Host]:
+    """A freshly booted host, thrown away at the end, whatever happened."""
+    requirements.check()
+    subprocess.run(requirements.as_root(*_tests_hosts("build", name)), cwd=CHECKOUT, check=True)
+    with tempfile.TemporaryDirectory(prefix="ai-semble-host-") as folder:
+        key = Path(folder, "key")
+        make_key = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", str(key)]
+        subprocess.run(make_key, check=True)
+        order = {
+            "recipe": name,
+            "public_key": key.with_suffix(".pub").read_text(encoding="ascii"),
+            "ca_bundle": ca_bundle(),
+            "environment": environment(),
+        }
+        keeper = _start_keeper(order)
+        try:
+            facts = _facts(keeper, "it did not boot")
+            host = Host(HOSTS[name], keeper, Ssh(facts["address"], key), facts["our_address"])
+            host.wait_until_up()
+            yield host
+        finally:
+            assert keeper.stdin
+            keeper.stdin.close()
+            keeper.wait(60)
+
+
+def _start_keeper(order: dict[str, str]) -> subprocess.Popen[str]:
+    # A session of its own: Ctrl-C is for the tests, and the keeper ends when they have ended.
+    return subprocess.Popen(
+        requirements.as_root(*_tests_hosts("keep", json.dumps(order))),
+        cwd=CHECKOUT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def _tests_hosts(*words: str) -> list[str]:
+    # Of root's own it leaves no compiled modules in the checkout.
+    return [sys.executable, "-B", "-m", "tests.hosts", *words]
+
+
+def _facts(keeper: subprocess.Popen[str], otherwise: str) -> dict[str, Any]:
+    assert keeper.stdout
+    line = _line(keeper.stdout, BOOTED_WITHIN_S)
+    if not line:
+        raise HostError(f"{otherwise}; what the keeper said is above")
+    facts: dict[str, Any] = json.loads(line)
+    return facts
+
+
+def _line(stream: IO[str], within_s: float) -> str:
+    readable, _, _ = select.select([stream], [], [], within_s)
+    return stream.readline() if readable else ""

@@ -1,0 +1,166 @@
+"""Keeps one host, as root: boots it, boots it again when it asks, and removes all of it in the end.
+
+The end is that whoever started the keeper closes its standard input, which also happens when that one is killed.
+Killed itself, it takes the host along; what else is left is removed before the next host boots.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from tests.hosts import cgroups, register
+from tests.hosts.building import USER, root_of, write
+from tests.hosts.network import Network
+from tests.hosts.recipes import CACHE, HOSTS
+from tests.hosts.requirements import SYSTEM_PATH
+
+ASKED_TO_BOOT_AGAIN = 133
+SETTINGS = {
+    "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1",
+    "SYSTEMD_SECCOMP": "0",
+    # netavark writes sysctls; `yes` would let udevd loose on this machine's devices.
+    "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network",
+}
+# systemd does not end with the nspawn that started it, but a process namespace ends with its first process.
+TOGETHER = ("unshare", "--pid", "--fork", "--kill-child=KILL", "--mount-proc")
+RESOLVERS = (Path("/run/systemd/resolve/resolv.conf"), Path("/etc/resolv.conf"))
+
+
+@dataclass(frozen=True)
+class Order:
+    """What whoever starts a keeper wants: a host, who may log in, and a certificate bundle to trust."""
+
+    recipe: str
+    public_key: str
+    ca_bundle: str = ""
+    environment: str = ""
+
+
+def keep(order: Order) -> None:
+    """Run a host until standard input ends. Says on standard output, a line of JSON each, when it boots."""
+    for name in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(name, lambda *_: sys.exit(1))
+    machine = f"as{os.getpid()}"
+    run_folder = CACHE / "runs" / machine
+    entry = register.enter(machine, run_folder)
+    try:
+        root = _copy(order, entry.network, run_folder)
+        with (run_folder / "console").open("wb") as console:
+            _boot_until_told(root, entry.network, console)
+    finally:
+        register.leave(entry)
+
+
+def _copy(order: Order, network: Network, run_folder: Path) -> Path:
+    """A root of this host's own, so that nothing goes from one run to another."""
+    run_folder.mkdir(parents=True)
+    root = run_folder / "root"
+    original = root_of(HOSTS[order.recipe])
+    subprocess.run(["cp", "--archive", "--reflink=auto", str(original), str(root)], check=True)
+    write(root / "etc/hostname", f"{order.recipe}\n")
+    write(root / "etc/hosts", f"127.0.0.1 localhost {order.recipe}\n::1 localhost\n")
+    # Its name sorts before systemd's own 80-container-host0.network.
+    write(root / "etc/systemd/network/10-host0.network", network.inside())
+    write(root / "etc/resolv.conf", _resolver())
+    write(root / "etc/environment", order.environment)
+    for home, owner in ((root / "root", None), (root / "home" / USER, USER)):
+        write(home / ".ssh/authorized_keys", order.public_key, 0o600)
+        (home / ".ssh").chmod(0o700)
+        if owner:
+            numbers = home.stat()
+            for path in (home / ".ssh", home / ".ssh/authorized_keys"):
+                os.chown(path, numbers.st_uid, numbers.st_gid)
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(root / "etc/ssh/ssh_host_ed25519_key")],
+        check=True,
+    )
+    if order.ca_bundle:
+        shutil.copyfile(order.ca_bundle, root / "etc/ssl/certs/ca-certificates.crt")
+    if not cgroups.delegates_pids():
+        # Podman sets a limit by default, and cannot where the controller is not ours.
+        write(root / "etc/containers/containers.conf", "[containers]\npids_limit=0\n")
+    return root
+
+
+def _resolver() -> str:
+    """The name servers of this machine; one on its loopback address cannot be reached from a host."""
+    for file in RESOLVERS:
+        if file.exists():
+            text = file.read_text(encoding="utf-8")
+            servers = [line.split()[1] for line in text.splitlines() if line.startswith("nameserver ")]
+            if usable := [server for server in servers if not server.startswith(("127.", "::1"))]:
+                return "".join(f"nameserver {server}\n" for server in usable)
+    raise RuntimeError("no name server that a host can reach; put one into /etc/resolv.conf")
+
+
+def _boot_until_told(root: Path, network: Network, console: BinaryIO) -> None:
+    boots = 0
+    while True:
+        with _nspawn(root, network.machine, console) as nspawn:
+            try:
+                _plug_in(nspawn, network)
+                boots += 1
+                _tell(boots=boots, address=network.host_address, our_address=network.our_address)
+                if _told_to_stop(nspawn):
+                    return
+            finally:
+                nspawn.kill()  # the host is thrown away: no orderly shutdown
+        if nspawn.returncode != ASKED_TO_BOOT_AGAIN:
+            raise RuntimeError(
+                f"the host ended by itself, status {nspawn.returncode}; its console: {console.name}"
+            )
+
+
+def _nspawn(root: Path, machine: str, console: BinaryIO) -> subprocess.Popen[bytes]:
+    command = [
+        "systemd-nspawn", f"--directory={root}", "--boot", f"--machine={machine}", "--register=no", "--keep-unit",
+        # A network of its own: see network.py.
+        "--network-veth", "--resolv-conf=off", "--capability=all", "--private-users=no", "--bind=/dev/fuse",
+        "--bind=/dev/net/tun", "--system-call-filter=add_key keyctl bpf perf_event_open",
+    ]  # fmt: skip
+    groups: list[Path] = []
+    if cgroups.systemd_is_here():
+        command = [*cgroups.scope(machine), *command]
+    else:
+        groups = cgroups.make(machine)
+    return subprocess.Popen(
+        ["setpriv", "--pdeathsig=KILL", *TOGETHER, *command],
+        env={"PATH": SYSTEM_PATH, "LANG": "C.UTF-8", **SETTINGS},
+        stdin=subprocess.DEVNULL,
+        stdout=console,
+        stderr=subprocess.STDOUT,
+        preexec_fn=lambda: cgroups.enter(groups),  # noqa: PLW1509 - the keeper has one thread
+        start_new_session=True,
+    )
+
+
+def _plug_in(nspawn: subprocess.Popen[bytes], network: Network) -> None:
+    deadline = time.monotonic() + 60
+    while network.cable_index() is None:
+        if nspawn.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError("the host did not start")
+        time.sleep(0.05)
+    network.plug_in()
+
+
+def _told_to_stop(nspawn: subprocess.Popen[bytes]) -> bool:
+    """Wait until standard input or the host ends; whether it was the former."""
+    while nspawn.poll() is None:
+        readable, _, _ = select.select([sys.stdin], [], [], 0.2)
+        if readable and not os.read(sys.stdin.fileno(), 1024):
+            return True
+    return False
+
+
+def _tell(**facts: object) -> None:
+    print(json.dumps(facts), flush=True)

@@ -1,0 +1,73 @@
+"""What each host is made of."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+CHECKOUT = Path(__file__).parents[2]
+CACHE = CHECKOUT / ".hosts"
+# A change of how roots are made (building.py) that the recipes do not show.
+MAKING = 1
+
+SYSTEM = ("systemd", "systemd-sysv", "dbus", "dbus-user-session", "libpam-systemd", "openssh-server", "sudo")
+# No Python: the normal path needs none on the host, and a host without any proves it.
+TOOLS = ("ca-certificates", "curl", "git", "iproute2", "procps")
+PODMAN = (
+    "podman", "crun", "netavark", "aardvark-dns", "slirp4netns", "uidmap", "fuse-overlayfs", "catatonit",
+    "nftables",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A root file system: the packages that mmdebstrap takes from a mirror."""
+
+    name: str
+    suite: str
+    packages: tuple[str, ...] = ()
+
+    @property
+    def mirror(self) -> str:
+        return os.environ.get("AI_SEMBLE_TEST_DEBIAN_MIRROR", "http://deb.debian.org/debian")
+
+    @property
+    def key(self) -> str:
+        """The name of what is made of it; it changes with the recipe."""
+        text = json.dumps([MAKING, asdict(self)])
+        return f"{self.name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+@dataclass(frozen=True)
+class HostRecipe(Recipe):
+    """A host, and the backend that its Podman calls for."""
+
+    backend: str = ""
+
+
+HOSTS = {
+    recipe.name: recipe
+    for recipe in (
+        # Podman 5.4
+        HostRecipe(
+            "debian13", "trixie", (*SYSTEM, *TOOLS, *PODMAN, "passt", "systemd-resolved"), backend="quadlet"
+        ),
+        # Podman 4.3; its netavark 1.4 calls iptables, and without containers-storage it copies every layer (vfs)
+        HostRecipe(
+            "debian12",
+            "bookworm",
+            (*SYSTEM, *TOOLS, *PODMAN, "iptables", "containers-storage"),
+            backend="kube",
+        ),
+    )
+}
+# The same packages as docker.io/library/debian:trixie-slim, which cannot be pulled everywhere.
+BASE_IMAGE = Recipe("base-image", "trixie")
+
+
+def host_for(backend: str) -> HostRecipe:
+    """The host on which a backend is tested."""
+    return next(recipe for recipe in HOSTS.values() if recipe.backend == backend)
