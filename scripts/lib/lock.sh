@@ -6,6 +6,8 @@
 # Reads the pyproject.toml of the workspace and of each member, and writes
 #   containers/requirements-embedded.txt     all services in one environment
 #   containers/<member>/requirements.txt     one member alone, for its image
+#   containers/ai-services/requirements-<service>.txt   one of its services alone, for its image
+#   containers/<member>/requirements-build.txt          what the member is built with, and is in no image
 #   requirements-dev.txt                     all services and the tools of the tests
 # Versions that are pinned already stay; --upgrade takes the newest ones.
 # The results hold no address of a package index and no path of this machine.
@@ -26,19 +28,26 @@ main() {
     *) die_usage "unknown option $1" "./scripts/lib/lock.sh --help" ;;
   esac
   cd "$CHECKOUT"
-  local uv member projects=()
+  local uv member service projects=()
   uv="$("$(find_python)" scripts/lib/bootstrap.py uv)"
   for member in "${MEMBERS[@]}"; do
     projects+=("containers/$member/pyproject.toml")
   done
-  pin requirements-dev.txt "${projects[@]}" scripts/lib/build.in --group pyproject.toml:dev
+  pin requirements-dev.txt "${projects[@]}" --all-extras scripts/lib/build.in --group pyproject.toml:dev
   options+=(--constraints requirements-dev.txt)
-  pin containers/requirements-embedded.txt "${projects[@]}" scripts/lib/build.in scripts/lib/embedded.in \
+  pin containers/requirements-embedded.txt "${projects[@]}" --all-extras scripts/lib/build.in scripts/lib/embedded.in \
     --no-emit-package scipy # treelite's, which is never imported
   for member in "${MEMBERS[@]}"; do
-    # A member needs what the base package needs too.
-    pin "containers/$member/requirements.txt" containers/base/pyproject.toml \
-      "containers/$member/pyproject.toml" scripts/lib/build.in
+    pin "containers/$member/requirements-build.txt" scripts/lib/build.in
+  done
+  pin containers/base/requirements.txt containers/base/pyproject.toml
+  # The others need what the base package needs too.
+  for member in orchestrator data-processor; do
+    pin "containers/$member/requirements.txt" containers/base/pyproject.toml "containers/$member/pyproject.toml"
+  done
+  for service in llm vision nlp; do
+    pin "containers/ai-services/requirements-$service.txt" containers/base/pyproject.toml \
+      containers/ai-services/pyproject.toml --extra "$service"
   done
 }
 
