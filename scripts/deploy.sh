@@ -3,21 +3,25 @@
 #
 # Usage: ./scripts/deploy.sh COMMAND [OPTIONS]
 #
-#   start --embedded           start the services, wait until they are ready, and show what to try: without
-#                              Podman, as processes of yours that nothing isolates
-#   start                      the same in a Podman pod; not part of this version yet
-#   stop                       stop them all
+#   start                      start the pod, wait until it is healthy, and show what to try
+#   start --embedded           the same without Podman, as processes of yours that nothing isolates
+#   start --dev                the development pod beside the normal one: your source, reloaded on change
+#   stop                       stop it
 #   restart                    stop, then start
-#   status [--json]            each service: state, model, memory; what is wrong and what to do
+#   status [--json]            each service: state, health, memory, model; what is wrong and what to do
 #   health [--json]            the whole in one word, and each service
-#   logs [--follow] [--json] [--lines N] [SERVICE]
+#   logs [--follow] [--json] [--lines N] [--since TIME] [--request ID] [--action NAME] [--level LEVEL] [SERVICE]
 #                              what the services say; all of them without SERVICE
+#   update [...]               build the present version and switch to it, service by service
 #   models list|pull|verify|remove [...]
 #                              the models on this machine
+#   list                       the environments on this machine
+#   uninstall [--yes] [--data] remove what was installed; data and models only with --data
 #
+# With --dev or --embedded any command is about that environment; without, about the one that runs.
 # Services: orchestrator llm vision nlp data-processor
-# Variables: AI_SEMBLE_<SECTION>__<KEY> for every key of configs/ai-semble.toml, as
-#   AI_SEMBLE_ORCHESTRATOR__PORT=18080; AI_SEMBLE_PYTHON for the interpreter of the embedded mode.
+# Variables: AI_SEMBLE_ORCHESTRATOR__PORT for another port than 8080 (the pod's is fixed by setup.sh);
+#   embedded: AI_SEMBLE_<SECTION>__<KEY> for every key of configs/ai-semble.toml, AI_SEMBLE_PYTHON for the interpreter.
 # Exit status: 0 ok, 1 failed or not well, 2 wrong usage.
 set -euo pipefail
 
@@ -27,52 +31,135 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 source "$CHECKOUT/scripts/lib/backends.sh"
 
 HELP="./scripts/deploy.sh --help"
+WORDS=("$@")
+CHOSEN=
+OPTIONS=()
 
 main() {
   local verb="${1-}"
   shift || true
+  choose "$@"
+  set -- ${OPTIONS[@]+"${OPTIONS[@]}"}
   case "$verb" in
-    start) start "$@" ;;
-    stop | restart) no_options "$verb" "$@" && act "$verb" ;;
+    start) no_options start "$@" && start ;;
+    stop | restart) no_options "$verb" "$@" && act_alone "$verb" ;;
     status | health) only_json "$verb" "$@" && act "$verb" "$@" ;;
     logs) act logs "$@" ;;
     models) models "$@" ;;
-    update) die_pod_not_yet ;;
+    update) act_alone update "$@" ;;
+    list) no_options list "$@" && list ;;
+    uninstall) uninstall "$@" ;;
     --help | -h | help) usage ;;
     '') die_usage "there is no command" "$HELP" ;;
     *) die_usage "unknown command $verb" "$HELP" ;;
   esac
 }
 
-start() {
-  local backend=''
-  while (($#)); do
-    case "$1" in
-      --embedded) backend=embedded ;;
-      --dev) die_pod_not_yet ;;
-      --help | -h) usage && return ;;
-      *) die_usage "unknown option $1" "$HELP" ;;
+# choose OPTION... - take out what says which environment is meant; the rest is the command's
+choose() {
+  local option
+  for option in "$@"; do
+    case "$option" in
+      --dev)
+        CHOSEN=dev
+        pod_choose dev
+        ;;
+      --embedded) CHOSEN=embedded ;;
+      --help | -h)
+        usage
+        exit
+        ;;
+      *) OPTIONS+=("$option") ;;
     esac
-    shift
   done
-  if [[ -z "$backend" ]]; then
+}
+
+start() {
+  local backend
+  case "$CHOSEN" in
+    embedded) backend=embedded ;;
+    dev) backend="$(pod_backend)" || exit 1 ;;
     # What runs already is meant; a second start only says so.
-    if embedded_is_running; then backend=embedded; else backend="$(pod_backend)" || exit 1; fi
-  fi
+    *) if embedded_is_running; then backend=embedded; else backend="$(pod_backend)" || exit 1; fi ;;
+  esac
+  if [[ "$backend" != embedded ]]; then exclusively "${WORDS[@]}"; fi
+  if [[ "$CHOSEN" == dev ]]; then pod_prepare_dev "$backend"; fi
   "${backend}_start"
+}
+
+# backend_meant - print the backend that this command is about
+backend_meant() {
+  case "$CHOSEN" in
+    embedded)
+      embedded_is_installed ||
+        die "the embedded mode is not set up for this user" "Start it: ./scripts/deploy.sh start --embedded"
+      echo embedded
+      ;;
+    dev)
+      local backend
+      for backend in quadlet kube; do
+        if "${backend}_is_installed"; then
+          echo "$backend"
+          return
+        fi
+      done
+      die "there is no development pod" "Start it: ./scripts/deploy.sh start --dev"
+      ;;
+    *) backend_in_use ;;
+  esac
 }
 
 act() {
   local verb="$1" backend
   shift
-  backend="$(backend_in_use)" || exit 1
+  backend="$(backend_meant)" || exit 1
   "${backend}_${verb}" "$@"
 }
 
-# Models are the same for every backend; without any, the embedded environment is made to handle them.
+# act_alone VERB - the same, for what must not happen twice at once
+act_alone() {
+  local backend
+  backend="$(backend_meant)" || exit 1
+  if [[ "$backend" != embedded ]]; then exclusively "${WORDS[@]}"; fi
+  act "$@"
+}
+
+# Models are the same for every environment; without any, the embedded one is made to handle them.
 models() {
   (($#)) || die_usage "models needs a command" "./scripts/deploy.sh models list"
-  embedded_models "$@"
+  local backend=embedded
+  if [[ -z "$CHOSEN" ]] && { quadlet_is_installed || kube_is_installed; }; then backend="$(backend_in_use)"; fi
+  "${backend}_models" "$@"
+}
+
+# list - every environment of this user: its backend, whether it runs, its port
+list() {
+  local backend name found=
+  while read -r backend name; do
+    if [[ -z "$found" ]]; then printf '%-16s %-9s %-8s %s\n' environment backend state port; fi
+    found=yes
+    pod_choose "$name"
+    printf '%-16s %-9s %-8s %s\n' "$name" "$backend" "$(state_of "$backend")" "$("${backend}_port")"
+  done < <(
+    pod_environments
+    if embedded_is_installed; then echo "embedded ${AI_SEMBLE_ENVIRONMENT__NAME:-default}"; fi
+  )
+  if [[ -z "$found" ]]; then say "There is none. Make one: ./scripts/setup.sh"; fi
+}
+
+state_of() { if "$1_is_running"; then echo running; else echo stopped; fi; }
+
+uninstall() {
+  local confirmed='' with_data=''
+  while (($#)); do
+    case "$1" in
+      --yes) confirmed=yes ;;
+      --data) with_data=yes ;;
+      *) die_usage "uninstall does not know $1" "$HELP" ;;
+    esac
+    shift
+  done
+  act_alone uninstall "$confirmed" "$with_data"
 }
 
 no_options() {

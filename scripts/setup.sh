@@ -1,14 +1,18 @@
 #!/usr/bin/env bash
 # Make this machine ready for Ai-semble.
 #
-# Usage: ./scripts/setup.sh [--check] [--embedded]
+# Usage: ./scripts/setup.sh [--check] [--embedded] [--no-models]
 #
-#   (nothing)      check the host, then set up the pod (Podman); not part of this version yet
+#   (nothing)      check the host, build the pod's images, fetch its models, write its settings, secret and
+#                  units (Podman >= 4.0); then `./scripts/deploy.sh start`
+#   --no-models    do not fetch models; `./scripts/deploy.sh models pull` does it later
 #   --embedded     check the host, then install the packages and models of the embedded mode (no Podman);
 #                  `./scripts/deploy.sh start --embedded` does the same and starts
 #   --check        only say what is and what is not as it should be, each with its fix
 #
 # It may be run again at any time: what is done is not done twice, what broke off goes on.
+# Variables: AI_SEMBLE_BASE_IMAGE, the image that all others stand on (default docker.io/library/debian:trixie-slim);
+#   AI_SEMBLE_CA_BUNDLE, a file of certificates that the builds trust, too; AI_SEMBLE_ORCHESTRATOR__PORT (8080).
 # Exit status: 0 ok, 1 something must be fixed first, 2 wrong usage.
 set -euo pipefail
 
@@ -18,30 +22,45 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 source "$CHECKOUT/scripts/lib/backends.sh"
 
 main() {
-  local mode=pod only_check=
+  local mode=pod only_check='' models=yes words=("$@")
   while (($#)); do
     case "$1" in
       --embedded) mode=embedded ;;
       --check) only_check=yes ;;
+      --no-models) models='' ;;
       --help | -h) usage && return ;;
       *) die_usage "unknown option $1" "./scripts/setup.sh --help" ;;
     esac
     shift
   done
-  if [[ "$mode" == pod && -z "$only_check" ]]; then die_pod_not_yet; fi
   run_checks "$mode" ||
     die "this machine is not ready for the $mode mode" "Do what stands behind \`fix\` above, then run it again."
   if [[ -n "$only_check" ]]; then return; fi
-  embedded_install
+  "setup_$mode" "$models" ${words[@]+"${words[@]}"}
+}
+
+setup_embedded() {
+  embedded_install "$1"
   say "Ready. Start it: ./scripts/deploy.sh start --embedded"
+}
+
+setup_pod() {
+  local models="$1" backend
+  shift
+  exclusively "$@"
+  backend="$(pod_backend)" || exit 1
+  "${backend}_setup" "$models"
+  say "Ready. Start it: ./scripts/deploy.sh start"
 }
 
 # run_checks MODE - run every check that concerns the mode; fails when one finds something bad
 run_checks() {
   local check failed=0
+  # Another process holds the lock and has checked already.
+  if [[ -n "${AI_SEMBLE_LOCKED-}" ]]; then return; fi
   for check in "$CHECKOUT"/scripts/checks/*.sh; do
     grep -q "^# for:.*\b$1\b" "$check" || continue
-    bash "$check" || failed=1
+    bash "$check" "$1" || failed=1
   done
   return "$failed"
 }

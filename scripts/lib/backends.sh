@@ -4,26 +4,39 @@
 
 BACKENDS=(quadlet kube embedded)
 
-for backend in "${BACKENDS[@]}"; do
+for part in gpu pod pod_setup pod_verbs pod_facts images update; do
   # shellcheck source=/dev/null
-  source "$CHECKOUT/scripts/lib/backends/$backend.sh"
+  if [[ -e "$CHECKOUT/scripts/lib/$part.sh" ]]; then source "$CHECKOUT/scripts/lib/$part.sh"; fi
 done
-unset backend
-
-die_pod_not_yet() {
-  die "the pod backend is not part of this version yet" \
-    "Without isolation it runs now: ./scripts/deploy.sh start --embedded"
-}
+for part in "${BACKENDS[@]}"; do
+  # shellcheck source=/dev/null
+  source "$CHECKOUT/scripts/lib/backends/$part.sh"
+done
+unset part
 
 # pod_backend - print the backend for the Podman of this machine
 pod_backend() {
   local version
   command -v podman >/dev/null 2>&1 ||
-    die "Podman is not installed, and the pod that needs it is not part of this version yet" \
-      "Without isolation it runs now: ./scripts/deploy.sh start --embedded"
+    die "Podman is not installed" \
+      "Install it (Debian, Ubuntu: sudo apt install podman), or run without isolation: ./scripts/deploy.sh start --embedded"
   version="$(podman version --format '{{.Client.Version}}' 2>/dev/null)" ||
     die "Podman does not work for this user" "Run: podman info"
+  ((${version%%.*} >= 4)) ||
+    die "Podman $version is too old, 4.0 is needed" "Upgrade this system, or: ./scripts/deploy.sh start --embedded"
   if ((${version%%.*} >= 5)); then echo quadlet; else echo kube; fi
+}
+
+# pod_environments - a line `BACKEND ENVIRONMENT` for every pod that is installed for this user
+pod_environments() {
+  local path name
+  for path in "$QUADLET_FOLDER"/ai-semble*.pod "$KUBE_FOLDER"/ai-semble*.yaml; do
+    [[ -e "$path" ]] || continue
+    name="$(basename "${path%.*}")"
+    name="${name#ai-semble}"
+    name="${name#-}"
+    if [[ "$path" == *.pod ]]; then echo "quadlet ${name:-default}"; else echo "kube ${name:-default}"; fi
+  done
 }
 
 # backend_in_use - print the backend that the words of this command are about
@@ -33,7 +46,8 @@ backend_in_use() {
     if "${backend}_is_installed"; then installed+=("$backend"); fi
   done
   if ((${#installed[@]} == 0)); then
-    die "Ai-semble is not set up for this user" "Start it: ./scripts/deploy.sh start --embedded"
+    die "Ai-semble is not set up for this user" \
+      "Set it up and start it: ./scripts/setup.sh && ./scripts/deploy.sh start, or without Podman: ./scripts/deploy.sh start --embedded"
   fi
   if ((${#installed[@]} > 1)); then
     for backend in "${installed[@]}"; do

@@ -13,7 +13,7 @@ def test_help_is_the_comment_at_its_head(shell: Shell) -> None:
     answer = shell.run("deploy.sh", "--help")
     assert answer.returncode == 0
     assert answer.stdout.startswith("Run Ai-semble on this machine.\n\nUsage: ./scripts/deploy.sh")
-    for verb in ("start", "stop", "restart", "status", "health", "logs", "models"):
+    for verb in ("start", "stop", "restart", "status", "health", "logs", "update", "models", "list", "uninstall"):
         assert f"\n  {verb}" in answer.stdout
 
 
@@ -35,18 +35,27 @@ def test_start_without_podman_names_it_and_the_embedded_mode(shell: Shell) -> No
     answer = shell.run("deploy.sh", "start")
     assert answer.returncode == 1
     assert "Podman is not installed" in answer.stderr
-    assert "not part of this version yet" in answer.stderr
     assert "start --embedded" in answer.stderr
     assert "./scripts/deploy.sh start --embedded" in answer.stderr
 
 
 @pytest.mark.parametrize("version", ["4.3.1", "5.4.2"])
-def test_start_with_podman_says_that_the_pod_is_to_come(shell: Shell, version: str) -> None:
-    shell.stub("podman", PODMAN.format(version=version))
+def test_start_without_images_says_how_they_are_made(shell: Shell, version: str) -> None:
+    shell.stub("podman", f"#!/bin/sh\n[ $1 = version ] && echo {version} && exit\nexit 1\n")
     answer = shell.run("deploy.sh", "start")
     assert answer.returncode == 1
-    assert answer.stderr.splitlines()[0] == "error: the pod backend is not part of this version yet"
-    assert "start --embedded" in answer.stderr
+    assert answer.stderr.splitlines() == [
+        "error: Ai-semble is not set up: images are missing",
+        "hint:  Make them: ./scripts/setup.sh",
+    ]
+
+
+def test_a_podman_that_is_too_old_is_said(shell: Shell) -> None:
+    shell.stub("podman", PODMAN.format(version="3.4.4"))
+    answer = shell.run("deploy.sh", "start")
+    assert answer.returncode == 1
+    assert "Podman 3.4.4 is too old" in answer.stderr
+    assert "--embedded" in answer.stderr
 
 
 def test_a_podman_that_does_not_work_is_said(shell: Shell) -> None:

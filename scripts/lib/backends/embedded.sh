@@ -18,7 +18,7 @@ embedded_refresh() {
 # The packages and the models; a run that was interrupted goes on where it stopped.
 embedded_install() {
   embedded_refresh
-  embedded_run models pull
+  if [[ -n "${1-yes}" ]]; then embedded_run models pull; fi
 }
 
 embedded_start() {
@@ -39,4 +39,26 @@ embedded_logs() { embedded_run embedded logs "$@"; }
 embedded_models() {
   embedded_refresh
   embedded_run models "$@"
+}
+
+embedded_update() {
+  die "the embedded mode is updated by a start" "Run: git pull && ./scripts/deploy.sh restart --embedded"
+}
+
+embedded_port() { embedded_run config get orchestrator.port; }
+
+# embedded_uninstall CONFIRMED WITH_DATA - the packages and logs; models, data and jobs stay unless asked
+embedded_uninstall() {
+  local confirmed="$1" with_data="$2" what="the packages of the embedded mode"
+  if [[ -n "$with_data" ]]; then what+=", its models, data and jobs"; fi
+  ask "$confirmed" "Remove $what?"
+  embedded_run embedded down
+  rm -rf "$(data_home)/embedded"
+  if [[ -n "$with_data" ]]; then
+    rm -rf "$(data_home)/models" "$(data_home)/environments" "$POD_STATE"
+    say "Removed $what"
+  else
+    say "Removed $what"
+    say "Kept its models and data ($(data_home)) and jobs ($POD_STATE)"
+  fi
 }

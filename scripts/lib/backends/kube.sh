@@ -1,6 +1,71 @@
-# Backend `kube`: the pod by `podman kube play`, for Podman 4.0 to 4.9. Sourced by deploy.sh.
+# Backend `kube`: the pod by `podman kube play`, for Podman 4.0 to 4.9. Sourced by deploy.sh and setup.sh.
 # shellcheck shell=bash
 
-kube_is_installed() { false; }
-kube_is_running() { false; }
-kube_start() { die_pod_not_yet; }
+# Where the token lies in its volume, as the pod mounts it.
+KUBE_TOKEN_FOLDER=/run/ai-semble
+
+kube_is_installed() { [[ -e "$KUBE_FOLDER/$PREFIX.yaml" ]]; }
+kube_is_running() { kube_is_installed && pod_is_running kube; }
+
+kube_units() { printf '%s\n' "$PREFIX.target" "$PREFIX.pod.service" "$PREFIX-pod.service"; }
+kube_unit_of() { echo "$PREFIX-pod.service"; }
+
+kube_files() {
+  echo "$PREFIX.yaml"
+  kube_units
+}
+kube_place() {
+  case "$1" in
+    *.service | *.target) echo "$UNIT_FOLDER/$1" ;;
+    *) echo "$KUBE_FOLDER/$1" ;;
+  esac
+}
+
+kube_port() {
+  sed -n '/containerPort: 8080$/,/hostPort:/s/^ *hostPort: *\([0-9]*\)$/\1/p' "$KUBE_FOLDER/$PREFIX.yaml" | head -n 1
+}
+
+# Podman 4 gives its secrets to no pod in a form that a file can be made of: a volume of its own holds the token.
+kube_make_secret() {
+  local volume="$PREFIX-token"
+  podman volume exists "$volume" || podman volume create "$volume" >/dev/null
+  # shellcheck disable=SC2016 # its variables are the container's
+  random_token | in_image "$POD_BASE" --network none --volume "$volume:$KUBE_TOKEN_FOLDER" -- bash -euc '
+    cd "$1"
+    if [ -s ai-semble-token ]; then exit; fi
+    umask 0277
+    rm -f draft
+    cat >draft
+    mv draft ai-semble-token' - "$KUBE_TOKEN_FOLDER"
+}
+
+# kube_unready - the services that do not answer; Podman 4 asks for health too late to wait for it
+kube_unready() {
+  local container answer
+  for container in $(pod_containers); do
+    answer="$(timeout 10 podman exec "$container" bash -c "$KUBE_ASK" 2>/dev/null)" || continue
+    if [[ -n "$answer" ]]; then printf '%s\n' "$answer"; fi
+    return
+  done
+  printf '%s (not created yet)\n' "${POD_SERVICES[@]}"
+}
+# shellcheck disable=SC2016 # its variables are the container's
+KUBE_ASK='
+for pair in live:orchestrator:8080 ready:llm:8081 ready:vision:8082 ready:nlp:8083 ready:data-processor:8084; do
+  IFS=: read -r question service port <<<"$pair"
+  ai-semble-healthy "$question" "$port" >/dev/null 2>&1 || echo "$service (starting)"
+done
+true'
+
+kube_setup() { pod_setup kube "$@"; }
+kube_start() {
+  podman network exists "$PREFIX" || podman network create "$PREFIX" >/dev/null
+  pod_start kube
+}
+kube_stop() { pod_stop kube; }
+kube_restart() { pod_restart kube; }
+kube_status() { pod_status kube "$@"; }
+kube_health() { pod_health kube "$@"; }
+kube_logs() { pod_logs kube "$@"; }
+kube_uninstall() { pod_uninstall kube "$@"; }
+kube_models() { pod_models "$@"; }

@@ -1,6 +1,63 @@
-# Backend `quadlet`: the pod as systemd units of this user, for Podman >= 5.0. Sourced by deploy.sh.
+# Backend `quadlet`: the pod as systemd units of this user, for Podman >= 5.0. Sourced by deploy.sh and setup.sh.
 # shellcheck shell=bash
 
-quadlet_is_installed() { false; }
-quadlet_is_running() { false; }
-quadlet_start() { die_pod_not_yet; }
+quadlet_is_installed() { [[ -e "$QUADLET_FOLDER/$PREFIX.pod" ]]; }
+quadlet_is_running() { quadlet_is_installed && pod_is_running quadlet; }
+
+quadlet_units() {
+  local service
+  echo "$PREFIX.target"
+  for service in "${POD_SERVICES[@]}"; do quadlet_unit_of "$service"; done
+  if [[ -e "$QUADLET_FOLDER/$PREFIX-shell.container" ]]; then quadlet_unit_of shell; fi
+  echo "$PREFIX.pod.service"
+  echo "$PREFIX-pod.service"
+}
+quadlet_unit_of() { echo "$PREFIX-$1.service"; }
+
+# The volume of the models is no environment's own.
+quadlet_files() {
+  local name
+  printf '%s\n' "$PREFIX".{network,pod,target,pod.service} "$PREFIX"-{data,state}.volume
+  for name in "${POD_SERVICES[@]}" shell; do echo "$PREFIX-$name.container"; done
+}
+quadlet_place() {
+  case "$1" in
+    *.service | *.target) echo "$UNIT_FOLDER/$1" ;;
+    *) echo "$QUADLET_FOLDER/$1" ;;
+  esac
+}
+
+quadlet_port() { sed -n 's/^PublishPort=127\.0\.0\.1:\([0-9]*\):8080$/\1/p' "$QUADLET_FOLDER/$PREFIX.pod"; }
+
+quadlet_make_secret() {
+  if podman secret inspect "$PREFIX-token" >/dev/null 2>&1; then return; fi
+  random_token | podman secret create "$PREFIX-token" - >/dev/null
+}
+
+# quadlet_unready - the services that Podman does not find healthy, which is what systemd waits for
+quadlet_unready() {
+  local service name status
+  declare -A states=()
+  while IFS='|' read -r name status; do
+    case "$status" in
+      *'(healthy)'*) states[$name]=healthy ;;
+      *'(unhealthy)'*) states[$name]=unhealthy ;;
+      Up*) states[$name]=starting ;;
+      *) states[$name]=stopped ;;
+    esac
+  done < <(podman ps --all --filter "pod=$PREFIX" --format '{{.Names}}|{{.Status}}' 2>/dev/null)
+  for service in "${POD_SERVICES[@]}"; do
+    name="${states["$PREFIX-$service"]-not created yet}"
+    if [[ "$name" != healthy ]]; then echo "$service ($name)"; fi
+  done
+}
+
+quadlet_setup() { pod_setup quadlet "$@"; }
+quadlet_start() { pod_start quadlet; }
+quadlet_stop() { pod_stop quadlet; }
+quadlet_restart() { pod_restart quadlet; }
+quadlet_status() { pod_status quadlet "$@"; }
+quadlet_health() { pod_health quadlet "$@"; }
+quadlet_logs() { pod_logs quadlet "$@"; }
+quadlet_uninstall() { pod_uninstall quadlet "$@"; }
+quadlet_models() { pod_models "$@"; }

@@ -1,0 +1,141 @@
+# What deploy.sh shows of the pod. Facts are gathered here; `ai-semble pod` in the base image makes words of them.
+# shellcheck shell=bash
+
+# Journal lines of a service in which its last error is looked for.
+POD_LAST_WORDS=60
+
+# pod_facts BACKEND - the sections that ai_semble/pod/facts.py describes; asks Podman only three times
+pod_facts() {
+  local backend="$1" port service unit containers
+  port="$("${backend}_port" || true)"
+  printf '=== meta\nbackend %s\nenvironment %s\nprefix %s\nport %s\n' "$backend" "$ENVIRONMENT" "$PREFIX" "$port"
+  # It complains of each container that is not there; only other complaints are news.
+  mapfile -t containers < <(pod_containers)
+  printf '=== containers\n'
+  podman container inspect "${containers[@]}" 2> >(sed -n '/no such container/I! s/^/complaint /p' >&4) || true
+  for service in "${POD_SERVICES[@]}"; do
+    unit="$("${backend}_unit_of" "$service")"
+    printf '\n=== unit %s\n' "$service"
+    systemctl --user show --property ActiveState,SubState,Result,NRestarts "$unit" 2>&4 || true
+    printf '=== journal %s\n' "$service"
+    # Of its unit also what Podman says when the container does not come up.
+    journalctl --user --quiet --all --output json --lines "$POD_LAST_WORDS" \
+      --output-fields MESSAGE,CONTAINER_NAME,CONTAINER_PARTIAL_MESSAGE \
+      "CONTAINER_NAME=$PREFIX-$service" + "_SYSTEMD_USER_UNIT=$unit" _COMM=podman 2>&4 || true
+  done
+  pod_ask_health "${port:-8080}"
+}
+
+# pod_ask_health PORT - the orchestrator's health, which holds all the others'; each by itself when it is silent
+pod_ask_health() {
+  local answer service
+  # 503 is an answer, too.
+  answer="$(curl --silent --max-time 4 "http://127.0.0.1:$1/health" 2>/dev/null || true)"
+  printf '\n=== health\n%s\n' "$answer"
+  if [[ "$answer" == '{'* ]]; then return; fi
+  for service in "${POD_SERVICES[@]:1}"; do
+    # All share one network, so any container can ask; the first that runs does.
+    podman container exists "$PREFIX-$service" 2>/dev/null || continue
+    timeout 6 podman exec "$PREFIX-$service" bash -c "$POD_ASK_ALL" 2>/dev/null && return
+  done
+}
+
+# Run inside a container, which has no curl.
+# shellcheck disable=SC2016 # its variables are its own
+POD_ASK_ALL='
+for pair in llm:8081 vision:8082 nlp:8083 data-processor:8084; do
+  printf "\n=== health %s\n" "${pair%:*}"
+  timeout 1 bash -c "exec 3<>/dev/tcp/127.0.0.1/${pair#*:}
+    printf \"GET /health HTTP/1.0\r\nHost: localhost\r\n\r\n\" >&3
+    while IFS= read -r line <&3 && [[ \"\$line\" != \$'"'"'\r'"'"' ]]; do :; done
+    cat <&3"
+done
+true'
+
+# pod_compose WORD... - hand the facts and every complaint to `ai-semble pod WORD...`
+pod_compose() {
+  local backend="$1" complaints status=0
+  shift
+  podman image exists "$POD_BASE" 2>/dev/null ||
+    die "Ai-semble is not set up: images are missing, or Podman does not work (podman info)" "Make them: ./scripts/setup.sh"
+  complaints="$(mktemp)"
+  {
+    pod_facts "$backend" 4>"$complaints"
+    printf '\n=== trouble\n'
+    cut -c 1-300 "$complaints" | sort -u | head -n 3
+  } | in_base pod "$@" || status=$?
+  rm -f "$complaints"
+  # Podman's own failures are 125 and above.
+  if ((status >= 125)); then
+    die "Podman cannot run the program that shows this" "Run podman info; podman ps --all shows the containers as they are."
+  fi
+  return "$status"
+}
+
+pod_status() {
+  local backend="$1"
+  shift
+  pod_compose "$backend" status "$@"
+}
+
+pod_health() {
+  local backend="$1"
+  shift
+  pod_compose "$backend" health "$@"
+}
+
+# pod_logs BACKEND [OPTION...] [SERVICE]
+pod_logs() {
+  local service='' follow='' raw='' lines=100 since='' filters=() journal=(--user --quiet --all) names=()
+  shift
+  while (($#)); do
+    case "$1" in
+      --follow | -f) follow=yes ;;
+      --json) raw=yes ;;
+      --lines | -n | --request | --action | --level | --since)
+        (($# > 1)) || die_usage "$1 needs a value" "./scripts/deploy.sh --help"
+        case "$1" in
+          --lines | -n) lines="$2" ;;
+          --since) since="$2" ;;
+          --level) is_level "$2" && filters+=("$1" "$2") ;;
+          *) filters+=("$1" "$2") ;;
+        esac
+        shift
+        ;;
+      -*) die_usage "logs does not know $1" "./scripts/deploy.sh --help" ;;
+      *) service="$1" ;;
+    esac
+    shift
+  done
+  [[ "$lines" =~ ^[0-9]+$ ]] || die_usage "--lines needs a number, not $lines" "./scripts/deploy.sh --help"
+  if [[ -n "$service" && " ${POD_SERVICES[*]} " != *" $service "* ]]; then
+    die_usage "there is no service $service" "There are: ${POD_SERVICES[*]}"
+  fi
+  for service in ${service:-"${POD_SERVICES[@]}"}; do names+=("CONTAINER_NAME=$PREFIX-$service"); done
+  if [[ -n "$since" ]]; then journal+=(--since "$since"); fi
+  if [[ -n "$follow" ]]; then journal+=(--follow); fi
+  # Lines that do not match must not be counted.
+  if ((${#filters[@]} == 0)); then
+    journal+=(--lines "$lines")
+  elif [[ -z "$follow" ]]; then
+    filters+=(--lines "$lines")
+  else
+    journal+=(--lines all)
+  fi
+  if [[ -n "$raw" && ${#filters[@]} == 0 ]]; then
+    journalctl "${journal[@]}" --output cat "${names[@]}"
+    return
+  fi
+  if [[ -n "$raw" ]]; then filters+=(--json); fi
+  # Ctrl-C ends the reader; what it leaves is no failure.
+  trap 'exit 0' INT
+  journalctl "${journal[@]}" --output json --output-fields MESSAGE,CONTAINER_NAME,CONTAINER_PARTIAL_MESSAGE \
+    "${names[@]}" | in_base pod logs --prefix "$PREFIX" ${filters[@]+"${filters[@]}"}
+}
+
+is_level() {
+  case "$1" in
+    debug | info | warning | error | critical) ;;
+    *) die_usage "there is no level $1" "There are: debug info warning error critical" ;;
+  esac
+}

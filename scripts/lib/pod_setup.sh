@@ -1,0 +1,126 @@
+# How the pod is set up: images, models, settings, secret, units. Sourced by deploy.sh and setup.sh.
+# shellcheck shell=bash
+
+# pod_write_config - the settings file, where every key is a comment: what it does not say keeps its default
+pod_write_config() {
+  local folder file
+  folder="$(config_home)/ai-semble"
+  file="$folder/ai-semble.toml"
+  mkdir -p "$folder"
+  # The containers' user is another one than ours.
+  chmod 0755 "$folder"
+  if [[ ! -e "$file" ]]; then
+    {
+      echo "# Settings of Ai-semble. Take the # from the lines that you change, then: ./scripts/deploy.sh restart"
+      sed -E '1,2d; s/^([a-z_]+ = )/# \1/' "$CHECKOUT/configs/ai-semble.toml"
+    } >"$file.new"
+    mv "$file.new" "$file"
+    say "Settings: $file"
+  fi
+  chmod 0644 "$file"
+}
+
+# pod_make_secret BACKEND - the token that the services of this environment share; nobody ever sees it
+pod_make_secret() {
+  "$1_make_secret" || die "the services' shared secret could not be made" "The lines above say why; then run it again."
+}
+
+# random_token - on stdout, for a pipe; never an argument, which others could see
+random_token() { od -An -v -tx1 -N 32 /dev/urandom | tr -d ' \n'; }
+
+# pod_fetch_models - the default models, into the volume that all environments share
+pod_fetch_models() {
+  podman volume exists "$POD_MODELS" || podman volume create "$POD_MODELS" >/dev/null
+  pod_models pull ||
+    die "the models could not be fetched" \
+      "Do what stands above, then run it again: what is there already is not fetched twice."
+}
+
+# pod_models WORD... - `ai-semble models` on the volume
+pod_models() {
+  local options=(--volume "$POD_MODELS:/var/lib/ai-semble-models" --tmpfs /tmp) terminal=()
+  if [[ -d "$(config_home)/ai-semble" ]]; then
+    options+=(--volume "$(config_home)/ai-semble:/etc/ai-semble:ro,z")
+  fi
+  if [[ -t 2 && -t 0 ]]; then terminal=(--tty); fi
+  in_image localhost/ai-semble/nlp:latest "${terminal[@]}" "${options[@]}" -- ai-semble models "$@"
+}
+
+# pod_render BACKEND FOLDER [OPTION...] - write this environment's units into a folder
+pod_render() {
+  local backend="$1" folder="$2" options=(--environment "$ENVIRONMENT")
+  shift 2
+  if [[ -n "${AI_SEMBLE_ORCHESTRATOR__PORT-}" ]]; then options+=(--port "$AI_SEMBLE_ORCHESTRATOR__PORT"); fi
+  if [[ "$(gpu_state)" == usable ]]; then options+=(--gpu); fi
+  if [[ "$(podman info --format '{{.Host.Security.SELinuxEnabled}}')" == true ]]; then options+=(--selinux); fi
+  in_image "$POD_BASE" --network none --user root --volume "$folder:/out:z" -- ai-semble units render \
+    --backend "$backend" --podman "$(podman version --format '{{.Client.Version}}')" \
+    --limits "$(pod_limits)" --config-dir "$(config_home)/ai-semble" --output /out "${options[@]}" "$@"
+}
+
+# pod_install BACKEND [RENDER_OPTION...] - render the units and put them where systemd looks
+pod_install() {
+  local backend="$1" folder file
+  shift
+  folder="$(mktemp -d "${TMPDIR:-/tmp}/ai-semble-units.XXXXXX")"
+  # shellcheck disable=SC2064 # the folder of now
+  trap "rm -rf '$folder'" EXIT
+  pod_render "$backend" "$folder" "$@" >/dev/null ||
+    die "the units could not be written" "The lines above say why; the image may be of another version: ./scripts/setup.sh"
+  while IFS= read -r file; do
+    [[ -e "$folder/$(basename "$file")" ]] || rm -f "$file"
+  done < <(pod_installed "$backend")
+  for file in "$folder"/*; do
+    install_file "$file" "$("${backend}_place" "$(basename "$file")")"
+  done
+  rm -rf "$folder"
+  trap - EXIT
+  systemctl --user daemon-reload
+}
+
+# install_file FROM TO - only when it is different, and whole at any moment
+install_file() {
+  if cmp --silent "$1" "$2"; then return; fi
+  mkdir -p "$(dirname "$2")"
+  cp "$1" "$2.new"
+  chmod 0644 "$2.new"
+  mv "$2.new" "$2"
+}
+
+# pod_enable_linger - let the services outlive the login, where this user may say so
+pod_enable_linger() {
+  if [[ -e "/var/lib/systemd/linger/$(id -un)" ]]; then return; fi
+  loginctl enable-linger 2>/dev/null ||
+    say "The services end when you log out. So that they do not: sudo loginctl enable-linger $(id -un)"
+}
+
+# pod_setup BACKEND MODELS - everything that a start needs; what is done already is not done again
+pod_setup() {
+  local backend="$1" models="$2" other
+  say "== images"
+  build_images || die "the images could not be built" \
+    "The lines above say why (disk full: podman system df). Run it again: what is built is not built twice."
+  if [[ -n "$models" ]]; then
+    say "== models"
+    pod_fetch_models
+  fi
+  say "== settings, secret, units"
+  pod_write_config
+  pod_make_secret "$backend"
+  for other in quadlet kube; do
+    if [[ "$other" != "$backend" ]] && "${other}_is_installed"; then
+      pod_stop "$other"
+      pod_remove_units "$other"
+    fi
+  done
+  pod_install "$backend"
+  pod_enable_linger
+}
+
+# pod_prepare_dev BACKEND - what the development pod needs, from the images that are there; written anew at each start
+pod_prepare_dev() {
+  pod_images_exist || die "Ai-semble is not set up: images are missing" "Make them: ./scripts/setup.sh"
+  pod_write_config
+  pod_make_secret "$1"
+  pod_install "$1" --dev "$CHECKOUT"
+}

@@ -1,0 +1,148 @@
+# What deploy.sh does with the pod: start, stop, restart, uninstall. Sourced by deploy.sh and setup.sh.
+# shellcheck shell=bash
+
+pod_is_running() {
+  local backend="$1" unit
+  for unit in $("${backend}_units"); do
+    if systemctl --user --quiet is-active "$unit" 2>/dev/null; then return 0; fi
+  done
+  return 1
+}
+
+pod_start() {
+  local backend="$1"
+  pod_images_exist || die "Ai-semble is not set up: images are missing" "Make them: ./scripts/setup.sh"
+  "${backend}_is_installed" || die "Ai-semble is not set up: there are no units" "Make them: ./scripts/setup.sh"
+  if systemctl --user --quiet is-active "$PREFIX.target" && [[ -z "$("${backend}_unready")" ]]; then
+    say "Ai-semble is already running"
+  else
+    say "Starting the pod $PREFIX"
+    systemctl --user daemon-reload
+    # shellcheck disable=SC2046 # names of units have no spaces
+    systemctl --user reset-failed $("${backend}_units") 2>/dev/null || true
+    systemctl --user --quiet enable "$PREFIX.target" 2>/dev/null || true
+    systemctl --user start --no-block "$PREFIX.target" ||
+      die "systemd does not start $PREFIX.target" "systemctl --user status $PREFIX.target says why; ./scripts/setup.sh writes the units anew."
+    pod_wait "$backend" || true
+  fi
+  pod_show_started "$backend"
+}
+
+# pod_wait BACKEND - until all are healthy; fails when that will not come, or not in time
+pod_wait() {
+  local backend="$1" began=$SECONDS unready before='' shown
+  trap 'say; say "Interrupted; the services go on starting: ./scripts/deploy.sh status"; exit 130' INT
+  while ((SECONDS - began < POD_START_LIMIT_S)); do
+    unready="$("${backend}_unready")"
+    shown="$(tr '\n' ',' <<<"$unready" | sed 's/,$//; s/,/, /g')"
+    if [[ -t 2 ]]; then
+      printf '\r\033[K%s s  waiting for %s' "$((SECONDS - began))" "$shown" >&2
+    elif [[ "$unready" != "$before" && -n "$unready" ]]; then
+      say "  $((SECONDS - began)) s  waiting for $shown"
+    fi
+    before="$unready"
+    if [[ -z "$unready" ]]; then
+      if [[ -t 2 ]]; then printf '\r\033[K' >&2; fi
+      say "Ready after $((SECONDS - began)) s"
+      # A service that stumbled has taken the target down with it.
+      systemctl --user start --no-block "$PREFIX.target" || true
+      trap - INT
+      return 0
+    fi
+    if pod_has_given_up "$backend"; then break; fi
+    sleep 0.5
+  done
+  if [[ -t 2 ]]; then printf '\n' >&2; fi
+  trap - INT
+  return 1
+}
+
+# pod_has_given_up BACKEND - whether waiting longer is of no use
+pod_has_given_up() {
+  local backend="$1" key value
+  # shellcheck disable=SC2046 # names of units have no spaces
+  while IFS='=' read -r key value; do
+    case "$key" in
+      NRestarts) if ((value >= POD_TOO_MANY_RESTARTS)); then return 0; fi ;;
+      ActiveState) if [[ "$value" == failed ]]; then return 0; fi ;;
+    esac
+  done < <(systemctl --user show --property NRestarts,ActiveState $("${backend}_units"))
+  return 1
+}
+
+pod_show_started() {
+  local backend="$1" status=0
+  pod_status "$backend" || status=$?
+  if ((status == 0)) && [[ "$ENVIRONMENT" == dev ]]; then
+    printf '\nA shell with the tools, and your source in it:\n  podman exec -it %s-shell bash\n' "$PREFIX"
+  fi
+  if ((status == 0)); then
+    printf "\nTry it:\ncurl -X POST http://localhost:%s/ai/llm/completion -H 'Content-Type: application/json' -d '%s'\n" \
+      "$("${backend}_port")" '{"prompt": "Hello, how are you?", "max_tokens": 100, "temperature": 0.7}'
+  fi
+  return "$status"
+}
+
+pod_stop() {
+  local backend="$1" was_running=
+  if pod_is_running "$backend"; then was_running=yes; fi
+  systemctl --user --quiet disable "$PREFIX.target" 2>/dev/null || true
+  # shellcheck disable=SC2046 # names of units have no spaces
+  systemctl --user stop $("${backend}_units") ||
+    die "the pod $PREFIX does not stop" "systemctl --user status '$PREFIX*' says what waits; then stop again."
+  # What was started by hand, or left by a crash, is ended too.
+  if podman pod exists "$PREFIX"; then podman pod rm --force --time 12 "$PREFIX" >/dev/null; fi
+  if [[ -n "$was_running" ]]; then say "Stopped"; else say "Ai-semble is not running"; fi
+}
+
+pod_restart() {
+  pod_stop "$1"
+  pod_start "$1"
+}
+
+# pod_remove_units BACKEND
+pod_remove_units() {
+  local file
+  while IFS= read -r file; do rm -f "$file"; done < <(pod_installed "$1")
+  if [[ -z "$(pod_environments)" ]]; then rm -f "$QUADLET_FOLDER/$POD_MODELS.volume"; fi
+  rmdir "$QUADLET_FOLDER" "$KUBE_FOLDER" 2>/dev/null || true
+  systemctl --user daemon-reload
+}
+
+# pod_uninstall BACKEND CONFIRMED WITH_DATA - take away what setup and start made; data stay unless asked
+pod_uninstall() {
+  local backend="$1" confirmed="$2" with_data="$3" name volumes=("$PREFIX-data" "$PREFIX-state") kept=()
+  local what="the units, containers, network, secret and images of $PREFIX"
+  if [[ -n "$with_data" ]]; then what+=", and its data and jobs"; fi
+  ask "$confirmed" "Remove $what?"
+  pod_stop "$backend"
+  pod_remove_units "$backend"
+  podman network rm --force "$PREFIX" >/dev/null 2>&1 || true
+  podman secret rm "$PREFIX-token" >/dev/null 2>&1 || true
+  podman volume rm --force "$PREFIX-token" >/dev/null 2>&1 || true
+  # Images and models are shared by all environments of this user.
+  if [[ -z "$(pod_environments)" ]]; then
+    for name in "${POD_SERVICES[@]}" base; do
+      podman image rm --force "localhost/ai-semble/$name:"{latest,next,previous} >/dev/null 2>&1 || true
+    done
+    volumes+=("$POD_MODELS")
+  else
+    say "Kept, since other environments use them: the images and models"
+  fi
+  for name in "${volumes[@]}"; do
+    podman volume exists "$name" 2>/dev/null || continue
+    if [[ -n "$with_data" ]]; then podman volume rm --force "$name" >/dev/null; else kept+=("$name"); fi
+  done
+  say "Removed $what"
+  if ((${#kept[@]})); then say "Kept the volumes ${kept[*]}; away with them, too: podman volume rm ${kept[*]}"; fi
+  say "Kept your settings: $(config_home)/ai-semble"
+}
+
+# ask CONFIRMED QUESTION - go on only when somebody said yes
+ask() {
+  local answer
+  if [[ -n "$1" ]]; then return; fi
+  [[ -t 0 ]] || die "nobody is there to confirm: $2" "Say it beforehand: --yes"
+  read -r -p "$2 [y/N] " answer
+  [[ "$answer" == [yY]* ]] || die "nothing was removed" "Answer y, or say --yes."
+}
