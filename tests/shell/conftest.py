@@ -14,7 +14,7 @@ import pytest
 CHECKOUT = Path(__file__).parents[2]
 BASICS = (
     "bash", "basename", "cat", "curl", "cut", "date", "df", "dirname", "env", "flock", "grep", "head", "id", "ls",
-    "mkdir", "rm", "sed", "sort", "tail", "touch", "tr", "uname",
+    "mkdir", "rm", "sed", "sort", "tail", "touch", "tr", "true", "uname",
 )  # fmt: skip
 ECHO = '#!/bin/sh\necho "{name} $*"\n'
 

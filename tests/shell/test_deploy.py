@@ -6,6 +6,7 @@ import pytest
 
 from tests.shell.conftest import Shell
 
+VERBS = "start stop restart status health logs update models list uninstall".split()
 PODMAN = "#!/bin/sh\necho {version}\n"
 
 
@@ -13,7 +14,7 @@ def test_help_is_the_comment_at_its_head(shell: Shell) -> None:
     answer = shell.run("deploy.sh", "--help")
     assert answer.returncode == 0
     assert answer.stdout.startswith("Run Ai-semble on this machine.\n\nUsage: ./scripts/deploy.sh")
-    for verb in ("start", "stop", "restart", "status", "health", "logs", "update", "models", "list", "uninstall"):
+    for verb in VERBS:
         assert f"\n  {verb}" in answer.stdout
 
 
