@@ -17,6 +17,7 @@ pod_start() {
     say "Ai-semble is already running"
   else
     say "Starting the pod $PREFIX"
+    "${backend}_prepare"
     systemctl --user daemon-reload
     # shellcheck disable=SC2046 # names of units have no spaces
     systemctl --user reset-failed $("${backend}_units") 2>/dev/null || true

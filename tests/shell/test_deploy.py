@@ -6,7 +6,7 @@ import pytest
 
 from tests.shell.conftest import Shell
 
-VERBS = "start stop restart status health logs update models list uninstall".split()
+VERBS = ["start", "stop", "restart", "status", "health", "logs", "update", "models", "list", "uninstall"]
 PODMAN = "#!/bin/sh\necho {version}\n"
 
 

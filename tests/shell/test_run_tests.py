@@ -32,11 +32,26 @@ def run(shell: Shell, checkout: Path, *words: str, **variables: str) -> tuple[in
 def test_help_names_every_tier(shell: Shell) -> None:
     answer = shell.run("run-tests.sh", "--help")
     assert answer.returncode == 0
-    for tier in ("all", "quick", "lint", "unit", "contract", "shell", "docs", "integration"):
+    for tier in (
+        "all",
+        "quick",
+        "lint",
+        "unit",
+        "contract",
+        "shell",
+        "docs",
+        "integration",
+        "machine",
+        "load",
+    ):
         assert f"\n  {tier} " in answer.stdout
 
 
-@pytest.mark.parametrize("words", [[], ["nonsense"], ["integration", "--target=moon"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words",
+    [[], ["nonsense"], ["integration", "--target=moon"], ["machine", "--host=windows95"]],
+    ids=" ".join,
+)
 def test_wrong_usage_ends_with_2(shell: Shell, words: list[str]) -> None:
     assert shell.run("run-tests.sh", *words).returncode == 2
 
@@ -60,6 +75,11 @@ def test_all_runs_every_tier_and_both_targets(shell: Shell, checkout: Path) -> N
         assert f"pytest --quiet tests/{part}" in said
     for target in ("inprocess", "embedded"):
         assert f"pytest --quiet tests/integration --target={target}" in said
+    hosts = [
+        f"pytest --quiet tests/integration tests/machine --host={host}" for host in ("debian13", "debian12")
+    ]
+    assert said[-3:-1] == ["python -m tests.hosts check", hosts[1]], "the second host is the last but load"
+    assert hosts[0] in said
     steps = {line.removeprefix("== ") for line in summary.splitlines() if line.startswith("== ")} - {
         "summary"
     }
@@ -73,3 +93,20 @@ def test_one_failure_fails_the_whole_and_the_rest_still_runs(shell: Shell, check
     assert f"{failing} --last-failed --last-failed-no-failures none" in said
     assert "pytest --quiet tests/integration --target=embedded" in said
     assert f"FAILED  contract: {failing}" in summary
+
+
+@pytest.mark.parametrize("words", [["machine"], ["integration", "--target=kube"]], ids=" ".join)
+def test_where_no_host_can_run_the_tier_fails_without_starting_one(
+    shell: Shell, checkout: Path, words: list[str]
+) -> None:
+    status, said, summary = run(shell, checkout, *words, FAIL="python -m tests.hosts check")
+    assert status == 1
+    assert "see above what this machine lacks" in summary
+    assert not [line for line in said if line.startswith("pytest")]
+
+
+def test_the_machine_tier_runs_the_integration_suite_on_the_host_that_was_asked_for(
+    shell: Shell, checkout: Path
+) -> None:
+    _, said, _ = run(shell, checkout, "machine", "--host=debian12", "-x")
+    assert said[-1] == "pytest --quiet tests/integration tests/machine --host=debian12 -x"

@@ -39,6 +39,9 @@ kube_make_secret() {
     mv draft ai-semble-token' - "$KUBE_TOKEN_FOLDER"
 }
 
+# kube_prepare - what `podman kube play` expects to be there
+kube_prepare() { podman network exists "$PREFIX" || podman network create "$PREFIX" >/dev/null; }
+
 # kube_unready - the services that do not answer; Podman 4 asks for health too late to wait for it
 kube_unready() {
   local container answer
@@ -58,10 +61,7 @@ done
 true'
 
 kube_setup() { pod_setup kube "$@"; }
-kube_start() {
-  podman network exists "$PREFIX" || podman network create "$PREFIX" >/dev/null
-  pod_start kube
-}
+kube_start() { pod_start kube; }
 kube_stop() { pod_stop kube; }
 kube_restart() { pod_restart kube; }
 kube_status() { pod_status kube "$@"; }

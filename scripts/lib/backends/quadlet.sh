@@ -34,6 +34,9 @@ quadlet_make_secret() {
   random_token | podman secret create "$PREFIX-token" - >/dev/null
 }
 
+# Quadlet makes a unit of the network, which the pod requires.
+quadlet_prepare() { :; }
+
 # quadlet_unready - the services that Podman does not find healthy, which is what systemd waits for
 quadlet_unready() {
   local service name status
