@@ -1,16 +1,19 @@
 #!/usr/bin/env bash
 # Test this checkout, in an environment of its own (.venv) that is made at the first run.
 #
-# Usage: ./scripts/run-tests.sh TIER [--coverage] [--target=inprocess|embedded] [PYTEST OPTIONS]
+# Usage: ./scripts/run-tests.sh TIER [--coverage] [--target=TARGET] [--host=HOST] [PYTEST OPTIONS]
 #
-#   all            every tier below but `quick`, integration against both targets; ends with a summary
+#   all            every tier below but `quick`, integration against every target; ends with a summary
 #   quick          lint and the unit tests that take no time
 #   lint           ruff, mypy, shellcheck, shfmt, and that generated files are fresh
 #   unit           single parts, with real files, processes and models
 #   contract       the running API against its own OpenAPI description, and a corpus of bad inputs
 #   shell          the scripts
 #   docs           generated pages are fresh, and what the README says works
-#   integration    the whole platform; --target=inprocess (default) or embedded (supervised processes)
+#   integration    the whole platform; --target=inprocess (default), embedded (supervised processes), or the pod
+#                  on a real host: quadlet, kube
+#   machine        real hosts: clone, setup.sh, deploy.sh, the integration suite, faults; --host=debian13 (default:
+#                  Podman 5.4, Quadlets) or debian12 (Podman 4.3, kube play). Needs root or sudo, and says what else
 #   load           speed and memory against peers, in one run; --quick, or a subject: gateway jobs llm
 #                  vision nlp data memory; table and chart go to tests/load/results/
 #
@@ -18,7 +21,8 @@
 #
 # Examples: ./scripts/run-tests.sh unit -k lifecycle -x
 #           ./scripts/run-tests.sh integration --target=embedded
-# Variables: AI_SEMBLE_TEST_MODELS, a folder with the default models (default: your own, filled when needed).
+# Variables: AI_SEMBLE_TEST_MODELS, a folder with the default models (default: your own, filled when needed);
+#   AI_SEMBLE_TEST_DEBIAN_MIRROR, where the packages of the hosts come from.
 # Exit status: 0 all passed, 1 something failed, 2 wrong usage.
 set -euo pipefail
 
@@ -29,13 +33,14 @@ VENV="$CHECKOUT/.venv"
 HELP="./scripts/run-tests.sh --help"
 COVERAGE=
 TARGET=inprocess
+HOST=debian13
 RESULTS=()
 
 main() {
   local tier="${1-}" pytest_options=()
   shift || true
   case "$tier" in
-    all | quick | lint | unit | contract | shell | docs | integration | load) ;;
+    all | quick | lint | unit | contract | shell | docs | integration | machine | load) ;;
     --help | -h) usage && return ;;
     '') die_usage "there is no tier" "$HELP" ;;
     *) die_usage "unknown tier $tier" "$HELP" ;;
@@ -43,8 +48,10 @@ main() {
   while (($#)); do
     case "$1" in
       --coverage) COVERAGE=yes ;;
-      --target=inprocess | --target=embedded) TARGET="${1#*=}" ;;
-      --target*) die_usage "the target is inprocess or embedded" "$HELP" ;;
+      --target=inprocess | --target=embedded | --target=quadlet | --target=kube) TARGET="${1#*=}" ;;
+      --target*) die_usage "the target is inprocess, embedded, quadlet or kube" "$HELP" ;;
+      --host=debian13 | --host=debian12) HOST="${1#*=}" ;;
+      --host*) die_usage "the host is debian13 or debian12" "$HELP" ;;
       --help | -h) usage && return ;;
       *) pytest_options+=("$1") ;;
     esac
@@ -74,6 +81,7 @@ run_all() {
   run_shell "$@"
   run_docs "$@"
   for TARGET in inprocess embedded; do run_integration "$@"; done
+  for HOST in debian13 debian12; do run_machine "$@"; done
   run_load --quick
 }
 
@@ -97,7 +105,23 @@ run_contract() { tier contract tests/contract "$@"; }
 run_shell() { tier shell tests/shell "$@"; }
 run_docs() { tier docs tests/docs "$@"; }
 run_load() { step load python -m tests.load "$@"; }
-run_integration() { tier "integration ($TARGET)" tests/integration --target="$TARGET" "$@"; }
+run_integration() {
+  local run=tier
+  case "$TARGET" in quadlet | kube) run=hosts_tier ;; esac
+  "$run" "integration ($TARGET)" tests/integration --target="$TARGET" "$@"
+}
+
+# One host for both, since setting it up is what takes long. The integration suite runs against its pod.
+run_machine() { hosts_tier "machine ($HOST)" tests/integration tests/machine --host="$HOST" "$@"; }
+
+# hosts_tier NAME PYTEST_OPTION... - a tier that needs real hosts; where there can be none, it fails and says why
+hosts_tier() {
+  if python -m tests.hosts check; then
+    tier "$@"
+  else
+    RESULTS+=("FAILED  $1: see above what this machine lacks")
+  fi
+}
 
 # tier NAME PYTEST_OPTION... - one pytest run
 tier() {

@@ -8,13 +8,15 @@ import structlog
 from ai_semble import telemetry
 from tests.support.models import models_directory
 
+pytest_plugins = ["tests.hosts.fixtures"]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--target",
         default="inprocess",
-        choices=["inprocess", "embedded"],
-        help="What the integration suite runs against.",
+        choices=["inprocess", "embedded", "quadlet", "kube"],
+        help="What the integration suite runs against: threads, supervised processes, or the pod on a real host.",
     )
 
 

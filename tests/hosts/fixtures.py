@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.hosts.environment import Installed, install
 from tests.hosts.host import Host, running_host
 from tests.hosts.recipes import HOSTS, host_for
+from tests.support.files import serving_files
 
 POD_TARGETS = ("quadlet", "kube")
 MOST_REPORTS = 3
@@ -17,9 +19,12 @@ _reports = pytest.StashKey[int]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--host", choices=list(HOSTS), help="The host that the machine tests run on (default: debian13)."
-    )
+    parser.addoption("--host", choices=list(HOSTS), help="Test on this host; --target becomes its backend.")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if asked := config.getoption("--host"):
+        config.option.target = HOSTS[asked].backend
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +32,7 @@ def host(request: pytest.FixtureRequest) -> Iterator[Host]:
     """A freshly booted host: the one asked for, or the one of the backend that is the target."""
     target = request.config.getoption("--target")
     backend = target if target in POD_TARGETS else "quadlet"
-    with running_host(request.config.getoption("--host") or host_for(backend).name) as made:
+    with running_host(host_for(backend).name) as made:
         request.session.stash[_host] = made
         yield made
         del request.session.stash[_host]
@@ -40,19 +45,27 @@ def installed(host: Host) -> Installed:
 
 
 @pytest.fixture(scope="session")
-def running(installed: Installed, files_port: int) -> Installed:
-    """The host after `deploy.sh start`; its services may fetch from `files_port` of this machine."""
-    allowed = f'["{installed.host.our_address}:{files_port}"]'
-    installed.configure("fetch", "allowed_private_hosts", allowed)
+def shared_files(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """A folder of this machine, and its URL as the host sees it."""
+    folder = tmp_path_factory.mktemp("shared-files")
+    with serving_files(folder, host.our_address) as url:
+        yield folder, url
+
+
+@pytest.fixture(scope="session")
+def running(installed: Installed, shared_files: tuple[Path, str]) -> Installed:
+    """The host after `deploy.sh start`; its services may fetch the shared files."""
+    _, url = shared_files
+    installed.configure("fetch", "allowed_private_hosts", f'["{url.removeprefix("http://")}"]')
     installed.deploy("start")
     return installed
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Iterator[None]:
-    """A failure shows what the units and containers of the host say; a flood of failures only once or twice."""
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failure shows what the units and containers of the host say; a flood of failures only at first."""
     report = yield
     host = item.session.stash.get(_host, None)
     shown = item.session.stash.get(_reports, 0)

@@ -40,7 +40,15 @@ def put_base_image(host: Host) -> None:
 
 def put_models(host: Host) -> None:
     """The installed models, into the volume in which `setup.sh` looks for them before it fetches any."""
-    pack = ["tar", "--create", f"--owner={OWNER}", f"--group={OWNER}", "--directory", str(models_directory()), "."]
+    pack = [
+        "tar",
+        "--create",
+        f"--owner={OWNER}",
+        f"--group={OWNER}",
+        "--directory",
+        str(models_directory()),
+        ".",
+    ]
     with tempfile.TemporaryDirectory(prefix="ai-semble-models-") as folder:
         archive = Path(folder, "models.tar")
         subprocess.run([*pack, "--file", str(archive)], check=True)

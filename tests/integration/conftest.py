@@ -8,19 +8,28 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.worlds import World, logs
+from tests.hosts.environment import Installed, reachable
+from tests.hosts.fixtures import POD_TARGETS
+from tests.hosts.pod_world import PodWorld
+from tests.support.worlds import World
 from tests.support.worlds import world as open_world
 
 
 @pytest.fixture(scope="session")
-def world(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, models_dir: str
-) -> Iterator[World]:
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     target = request.config.getoption("--target")
-    with open_world(target, tmp_path_factory.mktemp("world"), Path(models_dir)) as made:
+    if target in POD_TARGETS:
+        # Asked for by name: no other target needs a host. What it says at a failure is shown with the failure.
+        running: Installed = request.getfixturevalue("running")
+        files, files_url = request.getfixturevalue("shared_files")
+        with reachable(running.host) as url:
+            yield PodWorld(target, url, {}, files, files_url, {}, host=running.host)
+        return
+    models = Path(request.getfixturevalue("models_dir"))
+    with open_world(target, tmp_path_factory.mktemp("world"), models) as made:
         yield made
         if request.session.testsfailed:
-            print(logs(made))
+            print(made.logs())
 
 
 @pytest.fixture(scope="session")

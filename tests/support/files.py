@@ -1,4 +1,4 @@
-"""A real file server on a free loopback port."""
+"""A real file server on a free port."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def serving_files(folder: Path) -> Iterator[str]:
+def serving_files(folder: Path, address: str = "127.0.0.1") -> Iterator[str]:
     """The base URL of a server of the folder's files."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
+    server = ThreadingHTTPServer((address, 0), partial(_Quiet, directory=str(folder)))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        yield f"http://{address}:{server.server_address[1]}"
     finally:
         server.shutdown()
         server.server_close()

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import httpx
 
 from ai_semble.config import SECTION_NAMES
 from ai_semble.loading import load_config
@@ -53,6 +56,34 @@ class World:
         """What the supervisor says of its services (embedded only)."""
         state: dict[str, Any] = json.loads(self.command("embedded", "status", "--json").stdout)
         return state
+
+    def knock(self, service: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """What a service answers to somebody who comes past the orchestrator, without the token."""
+        answer = httpx.post(f"http://127.0.0.1:{self.ports[service]}{path}", json=body, timeout=60)
+        problem: dict[str, Any] = answer.json()
+        return problem
+
+    def written_files(self) -> list[str]:
+        """Every file that the services and their libraries have written."""
+        return [str(path) for path in self.private_folder.rglob("*")]
+
+    def processes(self) -> dict[str, int]:
+        """The process of each service; 0 while it has none or is too busy to say it."""
+        services = httpx.get(f"{self.url}/health", timeout=60).json()["services"]
+        return {name: service["pid"] or 0 for name, service in services.items()}
+
+    def signal(self, service: str, number: signal.Signals) -> None:
+        """Send a signal to a service's process, as somebody would who means it ill."""
+        os.kill(self.processes()[service], number)
+
+    def logs(self) -> str:
+        """The end of each service's log, for a failure's report."""
+        folder = Path(self.variables["XDG_STATE_HOME"]) / "ai-semble" / "default" / "logs"
+        parts = []
+        for file in sorted(folder.glob("*.log")) if folder.exists() else []:
+            lines = file.read_text(encoding="utf-8", errors="replace").splitlines()[-20:]
+            parts.append(f"\n--- {file.name}\n" + "\n".join(lines))
+        return "".join(parts)
 
 
 def ai_semble() -> str:
@@ -119,21 +150,11 @@ def embedded(made: World) -> Iterator[None]:
     try:
         started = made.command("embedded", "up", check=False)
         if started.returncode != 0:
-            raise RuntimeError(f"embedded up failed:\n{started.stdout}{started.stderr}{logs(made)}")
+            raise RuntimeError(f"embedded up failed:\n{started.stdout}{started.stderr}{made.logs()}")
         yield
     finally:
         made.command("embedded", "down", check=False)
         shutil.rmtree(made.variables["XDG_STATE_HOME"], ignore_errors=True)
-
-
-def logs(made: World) -> str:
-    """The end of each service's log, for a failure's report."""
-    folder = Path(made.variables["XDG_STATE_HOME"]) / "ai-semble" / "default" / "logs"
-    parts = []
-    for file in sorted(folder.glob("*.log")) if folder.exists() else []:
-        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()[-20:]
-        parts.append(f"\n--- {file.name}\n" + "\n".join(lines))
-    return "".join(parts)
 
 
 @contextmanager
