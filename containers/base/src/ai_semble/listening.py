@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import ipaddress
+from pathlib import Path
 
 from ai_semble.config import Config
 from ai_semble.errors import InvalidConfiguration
 
+# Podman puts this file into every container.
+CONTAINER_MARK = Path("/run/.containerenv")
 
-def refuse_open_address(config: Config) -> None:
-    """Without keys, nothing but this machine may reach a service."""
+
+def refuse_open_address(config: Config, *, in_container: bool = False) -> None:
+    """Without keys, nothing but this machine may reach a service.
+
+    A container's own addresses are no one else's: there, the ports that are published decide who reaches it.
+    """
     host = config.server.host
     try:
         local = host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         local = False
-    if not local:
+    if not (local or in_container):
         raise InvalidConfiguration(
             f"server.host is {host}, which others can reach, and there are no keys",
             hint="Listen on 127.0.0.1 and put a reverse proxy that authenticates in front.",
