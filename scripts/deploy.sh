@@ -12,7 +12,10 @@
 #   health [--json]            the whole in one word, and each service
 #   logs [--follow] [--json] [--lines N] [--since TIME] [--request ID] [--action NAME] [--level LEVEL] [SERVICE]
 #                              what the services say; all of them without SERVICE
-#   update [...]               build the present version and switch to it, service by service
+#   update [--from PREFIX[:TAG]] [--timeout SECONDS]
+#                              build the present version, or take images made elsewhere, and switch to it service
+#                              by service; when one is sick, all are put back
+#   update --rollback          back to the images before the last update; again, and forward
 #   models list|pull|verify|remove [...]
 #                              the models on this machine
 #   list                       the environments on this machine

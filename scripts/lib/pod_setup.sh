@@ -97,6 +97,7 @@ pod_enable_linger() {
 # pod_setup BACKEND MODELS - everything that a start needs; what is done already is not done again
 pod_setup() {
   local backend="$1" models="$2" other
+  update_recover "$backend"
   say "== images"
   build_images || die "the images could not be built" \
     "The lines above say why (disk full: podman system df). Run it again: what is built is not built twice."

@@ -13,6 +13,7 @@ pod_start() {
   local backend="$1"
   pod_images_exist || die "Ai-semble is not set up: images are missing" "Make them: ./scripts/setup.sh"
   "${backend}_is_installed" || die "Ai-semble is not set up: there are no units" "Make them: ./scripts/setup.sh"
+  update_recover "$backend"
   if systemctl --user --quiet is-active "$PREFIX.target" && [[ -z "$("${backend}_unready")" ]]; then
     say "Ai-semble is already running"
   else
@@ -118,13 +119,14 @@ pod_uninstall() {
   ask "$confirmed" "Remove $what?"
   pod_stop "$backend"
   pod_remove_units "$backend"
+  update_drop
   podman network rm --force "$PREFIX" >/dev/null 2>&1 || true
   podman secret rm "$PREFIX-token" >/dev/null 2>&1 || true
   podman volume rm --force "$PREFIX-token" >/dev/null 2>&1 || true
   # Images and models are shared by all environments of this user.
   if [[ -z "$(pod_environments)" ]]; then
     for name in "${POD_SERVICES[@]}" base; do
-      podman image rm --force "localhost/ai-semble/$name:"{latest,next,previous} >/dev/null 2>&1 || true
+      podman image rm --force "localhost/ai-semble/$name:"{latest,next,before,previous} >/dev/null 2>&1 || true
     done
     volumes+=("$POD_MODELS")
   else

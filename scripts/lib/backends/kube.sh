@@ -67,5 +67,6 @@ kube_restart() { pod_restart kube; }
 kube_status() { pod_status kube "$@"; }
 kube_health() { pod_health kube "$@"; }
 kube_logs() { pod_logs kube "$@"; }
+kube_update() { update_main kube "$@"; }
 kube_uninstall() { pod_uninstall kube "$@"; }
 kube_models() { pod_models "$@"; }

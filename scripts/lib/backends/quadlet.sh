@@ -62,5 +62,6 @@ quadlet_restart() { pod_restart quadlet; }
 quadlet_status() { pod_status quadlet "$@"; }
 quadlet_health() { pod_health quadlet "$@"; }
 quadlet_logs() { pod_logs quadlet "$@"; }
+quadlet_update() { update_main quadlet "$@"; }
 quadlet_uninstall() { pod_uninstall quadlet "$@"; }
 quadlet_models() { pod_models "$@"; }

@@ -1,0 +1,477 @@
+# Updates: other images are switched to service by service, asked a real question, and put back when one is sick.
+# Tags say what is what: `latest` runs, `next` is tried, `before` is what ran when the update began, `previous`
+# is what `update --rollback` goes back to. docs/adr/0016-updates-by-tags.md says why. Sourced by deploy.sh.
+# shellcheck shell=bash
+# shellcheck disable=SC2153 # PREFIX is set by pod.sh
+
+# The orchestrator goes last: it answers meanwhile, and what it calls is new and tried by then.
+UPDATE_ORDER=(data-processor nlp vision llm orchestrator)
+UPDATE_IMAGES=(base "${UPDATE_ORDER[@]}")
+UPDATE_LIMIT_S=300
+# Deaths of a new container after which nobody waits for it any longer.
+UPDATE_TOO_MANY_DEATHS=3
+declare -A UPDATE_OLD UPDATE_NEW UPDATE_PHASE
+
+# update_main BACKEND [--from PREFIX[:TAG] | --rollback] [--timeout SECONDS]
+update_main() {
+  local backend="$1" from='' back=''
+  shift
+  while (($#)); do
+    case "$1" in
+      --rollback) back=yes ;;
+      --from | --timeout)
+        (($# > 1)) || die_usage "$1 needs a value" "./scripts/deploy.sh --help"
+        if [[ "$1" == --from ]]; then from="$2"; else UPDATE_LIMIT_S="$2"; fi
+        shift
+        ;;
+      *) die_usage "update does not know $1" "./scripts/deploy.sh --help" ;;
+    esac
+    shift
+  done
+  [[ -z "$from" || -z "$back" ]] ||
+    die_usage "--from and --rollback exclude each other" "Images from elsewhere: --from. Those of before: --rollback."
+  [[ "$UPDATE_LIMIT_S" =~ ^[1-9][0-9]{0,4}$ ]] ||
+    die_usage "--timeout needs a number of seconds, not $UPDATE_LIMIT_S" "Such as: --timeout 600"
+  [[ "$ENVIRONMENT" != dev ]] ||
+    die "the development pod runs your source; there is nothing to update" \
+      "Its images and units are made anew by: ./scripts/setup.sh && ./scripts/deploy.sh restart --dev"
+  update_recover "$backend"
+  pod_is_running "$backend" ||
+    die "Ai-semble is not running, so new images cannot be tried" \
+      "First: ./scripts/deploy.sh start. If it does not start, ./scripts/setup.sh makes everything anew."
+  update_fetch "$from" "$back"
+  update_switch "$backend"
+}
+
+# update_fetch FROM BACK - have the images to try as `next`
+update_fetch() {
+  local name
+  if [[ -n "$2" ]]; then
+    for name in "${UPDATE_IMAGES[@]}"; do
+      podman image exists "$(image_name "$name" previous)" ||
+        die "there is nothing to go back to: no update was made, or its images were removed" \
+          "Images of another version: ./scripts/deploy.sh update --from PREFIX:TAG"
+      podman tag "$(image_name "$name" previous)" "$(image_name "$name" next)"
+    done
+  elif [[ -n "$1" ]]; then
+    update_pull "$1"
+  else
+    say "Building the images"
+    build_images next || die "the images could not be built; nothing was changed" \
+      "The lines above say why (disk full: podman system df). Run it again: what is built is not built twice."
+  fi
+}
+
+# update_pull PREFIX[:TAG] - images made elsewhere; without a network those that `podman load` brought
+update_pull() {
+  local prefix="$1" tag=latest name given
+  if [[ "${1##*/}" == *:* ]]; then
+    prefix="${1%:*}"
+    tag="${1##*:}"
+  fi
+  for name in "${UPDATE_IMAGES[@]}"; do
+    given="$prefix/$name:$tag"
+    if [[ "$prefix" != localhost/* ]]; then
+      say "Pulling $given"
+      podman pull --quiet "$given" >/dev/null || say "It cannot be pulled; looking for it on this machine"
+    fi
+    podman image exists "$given" ||
+      die "there is no image $given; nothing was changed" \
+        "Check the name; without a network: podman load -i FILE, then --from the prefix that podman images shows."
+  done
+  # Only when all six are there, so that `next` is never of two versions.
+  for name in "${UPDATE_IMAGES[@]}"; do podman tag "$prefix/$name:$tag" "$(image_name "$name" next)"; done
+}
+
+# update_switch BACKEND - try `next`; afterwards it runs as a whole, or what ran before does
+update_switch() {
+  local backend="$1" changed=() sick_before at=0 service
+  update_note_images
+  if update_is_nothing_new; then
+    for service in "${UPDATE_IMAGES[@]}"; do update_untag "$service" next; done
+    say "Already up to date"
+    return
+  fi
+  sick_before="$(update_sick_now "$backend")" || exit 1
+  if [[ -n "$sick_before" ]]; then say "Not well before the update, so not asked after it: ${sick_before//$'\n'/, }"; fi
+  update_begin "$backend"
+  trap 'update_interrupted' INT TERM HUP
+  say "Writing the units"
+  # In a shell of its own, since it ends the shell when it fails.
+  # shellcheck disable=SC2034,SC2030 # pod_install reads it
+  if ! (POD_BASE="${UPDATE_NEW[base]}" && pod_install "$backend"); then
+    update_fail "$backend" "its units could not be written" ''
+  fi
+  mapfile -t changed < <(update_changed "$backend")
+  if [[ "$backend" == kube && ${#changed[@]} -gt 0 ]]; then
+    say "Switching the pod: ${changed[*]}"
+    update_step "$backend" "$sick_before" "${changed[@]}"
+  else
+    for service in ${changed[@]+"${changed[@]}"}; do
+      at=$((at + 1))
+      say "Switching $service ($at of ${#changed[@]})"
+      update_step "$backend" "$sick_before" "$service"
+    done
+  fi
+  update_write finishing
+  update_finish "$backend"
+  update_tell
+}
+
+# update_note_images - what runs and what is to run, by id
+update_note_images() {
+  local name
+  for name in "${UPDATE_IMAGES[@]}"; do
+    UPDATE_OLD[$name]="$(update_running_id "$name")"
+    UPDATE_NEW[$name]="$(update_id "$(image_name "$name" next)")" ||
+      die "the image $(image_name "$name" next) is gone; nothing was changed" "Run it again."
+    UPDATE_PHASE[$name]=waiting
+  done
+}
+
+image_name() { echo "localhost/ai-semble/$1:$2"; }
+update_id() { podman image inspect --format '{{.Id}}' "$1" 2>/dev/null; }
+
+# update_running_id NAME - of the container; `latest` may have been built anew without a restart
+update_running_id() {
+  podman container inspect --format '{{.Image}}' "$PREFIX-$1" 2>/dev/null || update_id "$(image_name "$1" latest)"
+}
+
+update_is_nothing_new() {
+  local name
+  for name in "${UPDATE_IMAGES[@]}"; do
+    [[ "${UPDATE_NEW[$name]}" == "${UPDATE_OLD[$name]}" ]] || return 1
+  done
+}
+
+# --- the journal: what an update is doing, so that nothing that ends it leaves a mixture behind
+
+update_journal() { echo "$POD_STATE/update"; }
+update_saved() { echo "$POD_STATE/units-before-update"; }
+
+# update_write PHASE - a line `phase PHASE`, then `IMAGE OLD NEW waiting|switching|switched`
+update_write() {
+  local file name
+  file="$(update_journal)"
+  {
+    echo "phase $1"
+    for name in "${UPDATE_IMAGES[@]}"; do
+      echo "$name ${UPDATE_OLD[$name]} ${UPDATE_NEW[$name]} ${UPDATE_PHASE[$name]}"
+    done
+  } >"$file.new"
+  sync "$file.new"
+  mv "$file.new" "$file"
+}
+
+# update_read - the same back; prints nothing, sets UPDATE_PHASE[all]
+update_read() {
+  local name old new phase
+  while read -r name old new phase; do
+    if [[ "$name" == phase ]]; then
+      UPDATE_PHASE[all]="$old"
+    else
+      UPDATE_OLD[$name]="$old" UPDATE_NEW[$name]="$new" UPDATE_PHASE[$name]="$phase"
+    fi
+  done <"$(update_journal)"
+}
+
+# update_begin BACKEND - from here on there is something to put back
+update_begin() {
+  local saved file name
+  saved="$(update_saved)"
+  rm -rf "$saved" "$saved.new"
+  mkdir -p "$saved.new"
+  while IFS= read -r file; do cp -p "$file" "$saved.new/"; done < <(pod_installed "$1")
+  mv "$saved.new" "$saved"
+  # Named, so that `podman image prune` in the middle does not take it.
+  for name in "${UPDATE_IMAGES[@]}"; do podman tag "${UPDATE_OLD[$name]}" "$(image_name "$name" before)"; done
+  update_write switching
+}
+
+# update_recover BACKEND - put back, or bring to its end, what an interrupted update left
+update_recover() {
+  local service='' name
+  [[ -e "$(update_journal)" ]] || return 0
+  update_read
+  for name in "${UPDATE_ORDER[@]}"; do
+    if [[ "${UPDATE_PHASE[$name]}" == switching ]]; then service="$name"; fi
+  done
+  if [[ "${UPDATE_PHASE[all]}" == finishing ]]; then
+    say "An update was interrupted when all services had been switched; bringing it to its end"
+    update_finish "$1"
+    update_tell
+    return
+  fi
+  for name in "${UPDATE_IMAGES[@]}"; do
+    if ! podman image exists "${UPDATE_OLD[$name]}"; then
+      update_drop
+      say "An update was interrupted, and the images from before it are gone; ./scripts/setup.sh makes all anew"
+      return
+    fi
+  done
+  say "An update was interrupted${service:+ while $service was switched}; putting back what ran before"
+  update_undo "$1" || die "after the interrupted update not all is well" "./scripts/deploy.sh status says what is wrong."
+  say "All services have the images from before the update"
+}
+
+# update_drop - forget that there was an update
+update_drop() { rm -rf "$(update_journal)" "$(update_saved)"; }
+
+# update_notice - one line for those who only look
+update_notice() {
+  [[ -e "$(update_journal)" ]] || return 0
+  if flock --nonblock "${XDG_RUNTIME_DIR:-$HOME}/$PREFIX.lock" true; then
+    say "An update was interrupted; ./scripts/deploy.sh start puts back what ran before."
+  else
+    say "An update is at work."
+  fi
+}
+
+# shellcheck disable=SC2317 # a trap calls it
+update_interrupted() {
+  trap - INT TERM HUP
+  say "Interrupted. ./scripts/deploy.sh start puts back what ran before the update."
+  exit 130
+}
+
+# --- switching
+
+# update_changed BACKEND - the services with another image or another unit
+update_changed() {
+  local backend="$1" service unit_file pod_changed=
+  if [[ "$backend" == kube ]] && ! update_same_file kube "$PREFIX.yaml"; then pod_changed=yes; fi
+  for service in "${UPDATE_ORDER[@]}"; do
+    unit_file="$PREFIX-$service.container"
+    if [[ -n "$pod_changed" || "${UPDATE_NEW[$service]}" != "${UPDATE_OLD[$service]}" ]]; then
+      echo "$service"
+    elif [[ "$backend" == quadlet ]] && ! update_same_file quadlet "$unit_file"; then
+      echo "$service"
+    fi
+  done
+}
+
+# update_same_file BACKEND FILE - whether a unit is as it was before
+update_same_file() { cmp --silent "$(update_saved)/$2" "$("$1_place" "$2")"; }
+
+# update_step BACKEND SICK_BEFORE SERVICE... - run these with their new images; ends the update when one is sick
+update_step() {
+  local backend="$1" sick_before="$2" service reason since asked=()
+  shift 2
+  since="$(date +%s)"
+  for service in "$@"; do UPDATE_PHASE[$service]=switching; done
+  update_write switching
+  for service in "$@"; do podman tag "${UPDATE_NEW[$service]}" "$(image_name "$service" latest)"; done
+  if ! reason="$(update_restart "$backend" "$@")"; then
+    update_fail "$backend" "$reason" "$since" "$@"
+  fi
+  for service in "$@"; do
+    if ! grep -qxF "$service" <<<"$sick_before"; then asked+=("$service"); fi
+  done
+  if ((${#asked[@]})); then
+    reason="$(update_ask "$backend" "${asked[@]}" | update_sick)"
+    if [[ -n "$reason" ]]; then update_fail "$backend" "${reason%%$'\n'*}" "$since" "$@"; fi
+  fi
+  for service in "$@"; do UPDATE_PHASE[$service]=switched; done
+  update_write switching
+}
+
+# update_restart BACKEND SERVICE... - restart what runs these, wait until they are healthy; otherwise print the reason
+update_restart() {
+  local backend="$1" unit began=$SECONDS before deaths deaths_before state
+  shift
+  unit="$("${backend}_unit_of" "$1")"
+  before="$(update_containers "$@")"
+  deaths_before="$(update_property "$unit" NRestarts)"
+  systemctl --user restart --no-block "$unit" || {
+    echo "systemd does not restart $unit"
+    return 1
+  }
+  while ((SECONDS - began < UPDATE_LIMIT_S)); do
+    state="$(update_property "$unit" ActiveState)"
+    if [[ "$state" == active ]] && update_all_new "$before" "$@"; then
+      say "  healthy after $((SECONDS - began)) s"
+      return 0
+    fi
+    deaths="$(update_property "$unit" NRestarts)"
+    if ((deaths < deaths_before)); then deaths_before=0; fi
+    deaths=$((deaths - deaths_before + $(update_deaths "$@")))
+    if ((deaths >= UPDATE_TOO_MANY_DEATHS)); then
+      echo "$* ended $deaths times within $((SECONDS - began)) s of its start"
+      return 1
+    fi
+    sleep 0.5
+  done
+  echo "$* was not healthy after $UPDATE_LIMIT_S s"
+  return 1
+}
+
+update_property() { systemctl --user show --property "$2" --value "$1"; }
+
+# update_containers SERVICE... - their containers' ids
+update_containers() {
+  podman container inspect --format '{{.Id}}' "${@/#/$PREFIX-}" 2>/dev/null || true
+}
+
+# update_all_new BEFORE SERVICE... - whether each has a container, and none of those from before
+update_all_new() {
+  local before="$1" now
+  shift
+  now="$(update_containers "$@")"
+  [[ "$(grep -c . <<<"$now")" == "$#" ]] && ! grep -qxF -f <(grep . <<<"$before" || echo none) <<<"$now"
+}
+
+# update_deaths SERVICE... - how often Podman itself has restarted one of them, as it does in a kube pod
+update_deaths() {
+  podman container inspect --format '{{.RestartCount}}' "${@/#/$PREFIX-}" 2>/dev/null | sort -n | tail -n 1 |
+    grep . || echo 0
+}
+
+# --- asking
+
+# update_ask BACKEND SERVICE... - what `ai-semble probe` says of them; the old base image asks, the new ones answer
+update_ask() {
+  local backend="$1" options service port
+  shift
+  options=(--pod "$PREFIX" --name "$PREFIX-probe" --replace --env "AI_SEMBLE_ENVIRONMENT__NAME=$ENVIRONMENT")
+  options+=(--volume "$(config_home)/ai-semble:/etc/ai-semble:ro,z")
+  for port in ORCHESTRATOR:8080 LLM:8081 VISION:8082 NLP:8083 DATA:8084; do
+    options+=(--env "AI_SEMBLE_${port%:*}__PORT=${port#*:}")
+  done
+  if [[ "$backend" == kube ]]; then
+    options+=(--volume "$PREFIX-token:$KUBE_TOKEN_FOLDER:ro" --env "AI_SEMBLE_TOKEN_FILE=$KUBE_TOKEN_FOLDER/ai-semble-token")
+  else
+    options+=(--secret "$PREFIX-token,type=mount,target=ai-semble-token,uid=10001,gid=10001,mode=0400")
+  fi
+  {
+    in_image "${UPDATE_OLD[base]}" "${options[@]}" -- ai-semble probe "$@" </dev/null || true
+    for service in "$@"; do printf '%s\tunknown\tit could not be asked\n' "$service"; done
+  } | sort --stable --unique --key 1,1
+}
+
+# update_sick - of such lines a sentence for each that is not well
+update_sick() {
+  local service verdict reason
+  while IFS=$'\t' read -r service verdict reason; do
+    if [[ "$verdict" != well ]]; then echo "$service does not answer well: $reason"; fi
+  done
+}
+
+# update_sick_now BACKEND - the services that answer badly already, which is no new image's fault
+update_sick_now() {
+  local service verdict reason answers
+  answers="$(update_ask "$1" "${UPDATE_ORDER[@]}")"
+  while IFS=$'\t' read -r service verdict reason; do
+    case "$verdict" in
+      sick) echo "$service" ;;
+      unknown)
+        die "the services cannot be asked, so new images cannot be tried; nothing was changed" \
+          "The lines above say why. ./scripts/deploy.sh status shows how the services are."
+        ;;
+    esac
+  done <<<"$answers"
+}
+
+# --- the end, good or bad
+
+# update_fail BACKEND REASON SINCE [SERVICE...] - put everything back, say why, and end with 1
+update_fail() {
+  local backend="$1" reason="$2" since="$3" words=''
+  shift 3
+  say "The new version is sick: $reason"
+  if [[ -n "$since" ]]; then words="$(update_last_words "$since" "$@")"; fi
+  if [[ -n "$words" ]]; then say "  its last error: $words"; fi
+  say "Putting back what ran before"
+  update_undo "$backend" ||
+    die "the update failed ($reason), and not all is well again" "./scripts/deploy.sh status says what is wrong."
+  die "the update failed: $reason; all services have their old images again" \
+    "The new images are kept to look at, as $(image_name "${1:-base}" next). Mend it, then update again."
+}
+
+# update_last_words SINCE SERVICE... - the last error that they logged
+update_last_words() {
+  local since="$1" service names=()
+  shift
+  for service in "$@"; do names+=("CONTAINER_NAME=$PREFIX-$service"); done
+  journalctl --user --quiet --all --since "@$since" --output json \
+    --output-fields MESSAGE,CONTAINER_NAME,CONTAINER_PARTIAL_MESSAGE "${names[@]}" |
+    in_image "${UPDATE_OLD[base]}" --network none -- ai-semble pod logs --prefix "$PREFIX" --level error --lines 1 |
+    cut -c 1-300 || true
+}
+
+# update_undo BACKEND - old tags, old units, and a restart of what was touched; fails when that is not healthy
+update_undo() {
+  local backend="$1" at name service touched=() status=0 reason
+  for name in "${UPDATE_IMAGES[@]}"; do podman tag "${UPDATE_OLD[$name]}" "$(image_name "$name" latest)"; done
+  update_restore_units "$backend"
+  for ((at = ${#UPDATE_ORDER[@]} - 1; at >= 0; at--)); do
+    service="${UPDATE_ORDER[at]}"
+    if [[ "${UPDATE_PHASE[$service]}" != waiting ]]; then touched+=("$service"); fi
+  done
+  if ((${#touched[@]})) && pod_is_running "$backend"; then
+    if [[ "$backend" == kube ]]; then
+      reason="$(update_restart kube "${touched[@]}")" || status=1
+    else
+      for service in "${touched[@]}"; do
+        say "Putting back $service"
+        reason="$(update_restart quadlet "$service")" || {
+          say "  $reason"
+          status=1
+        }
+      done
+    fi
+  fi
+  for name in "${UPDATE_IMAGES[@]}"; do update_untag "$name" before; done
+  update_drop
+  return "$status"
+}
+
+update_restore_units() {
+  local saved file
+  saved="$(update_saved)"
+  [[ -d "$saved" ]] || return 0
+  while IFS= read -r file; do
+    [[ -e "$saved/$(basename "$file")" ]] || rm -f "$file"
+  done < <(pod_installed "$1")
+  for file in "$saved"/*; do install_file "$file" "$("$1_place" "$(basename "$file")")"; done
+  systemctl --user daemon-reload
+}
+
+# update_finish BACKEND - the new images are the ones now; may run twice
+update_finish() {
+  local name id gone=()
+  for name in "${UPDATE_IMAGES[@]}"; do
+    podman tag "${UPDATE_NEW[$name]}" "$(image_name "$name" latest)"
+    id="$(update_id "$(image_name "$name" previous)")" && gone+=("$id")
+    podman tag "${UPDATE_OLD[$name]}" "$(image_name "$name" previous)"
+    update_untag "$name" before
+    update_untag "$name" next
+  done
+  if [[ "$1" == quadlet ]] && ! update_same_file quadlet "$PREFIX.pod"; then
+    say "The pod's own unit has changed; that takes effect at the next ./scripts/deploy.sh restart"
+  fi
+  for id in ${gone[@]+"${gone[@]}"}; do update_forget "$id"; done
+  update_drop
+}
+
+update_untag() { podman untag "$(image_name "$1" "$2")" "$(image_name "$1" "$2")" 2>/dev/null || true; }
+
+# update_forget ID - remove an image that has no name and no container any more
+update_forget() {
+  if [[ "$(podman image inspect --format '{{len .RepoTags}}' "$1" 2>/dev/null)" == 0 ]]; then
+    podman image rm "$1" >/dev/null 2>&1 || true
+  fi
+}
+
+# update_tell - what it did, a line each
+update_tell() {
+  local name old new
+  for name in "${UPDATE_IMAGES[@]}"; do
+    old="${UPDATE_OLD[$name]:0:12}" new="${UPDATE_NEW[$name]:0:12}"
+    if [[ "$old" == "$new" ]]; then
+      printf '%-15s %s, as before\n' "$name" "$old"
+    else
+      printf '%-15s %s -> %s\n' "$name" "$old" "$new"
+    fi
+  done
+  say "Updated. Back again: ./scripts/deploy.sh update --rollback"
+}
