@@ -40,14 +40,14 @@ in_image() {
     --read-only --env "TZ=$(local_zone)" "${options[@]}" "$image" "$@"
 }
 
-# in_base WORD... - `ai-semble WORD...` in the base image, for what needs data structures; looks like the terminal
-in_base() {
+# pod_words WORD... - `ai-semble pod WORD...` in the base image, which makes words of facts; for the terminal that is there
+pod_words() {
   local terminal=(--network none)
   if [[ -t 1 ]]; then
     terminal+=(--env "COLUMNS=$(stty size 2>/dev/null </dev/tty | cut -d ' ' -f 2 || echo 80)")
     if [[ -z "${NO_COLOR-}" ]]; then terminal+=(--env FORCE_COLOR=1); fi
   fi
-  in_image "$POD_BASE" "${terminal[@]}" -- ai-semble "$@"
+  in_image "$POD_BASE" "${terminal[@]}" -- python -P -m ai_semble.pod "$@"
 }
 
 # local_zone - this machine's zone as a rule that needs no zone files in the image

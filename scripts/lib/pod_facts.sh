@@ -63,7 +63,7 @@ pod_compose() {
     pod_facts "$backend" 4>"$complaints"
     printf '\n=== trouble\n'
     cut -c 1-300 "$complaints" | sort -u | head -n 3
-  } | in_base pod "$@" || status=$?
+  } | pod_words "$@" || status=$?
   rm -f "$complaints"
   # Podman's own failures are 125 and above.
   if ((status >= 125)); then
@@ -75,6 +75,7 @@ pod_compose() {
 pod_status() {
   local backend="$1"
   shift
+  update_notice
   pod_compose "$backend" status "$@"
 }
 
@@ -123,14 +124,15 @@ pod_logs() {
     journal+=(--lines all)
   fi
   if [[ -n "$raw" && ${#filters[@]} == 0 ]]; then
-    journalctl "${journal[@]}" --output cat "${names[@]}"
+    # conmon leaves a line's end in the message.
+    journalctl "${journal[@]}" --output cat "${names[@]}" | sed --unbuffered '/^$/d'
     return
   fi
   if [[ -n "$raw" ]]; then filters+=(--json); fi
   # Ctrl-C ends the reader; what it leaves is no failure.
   trap 'exit 0' INT
   journalctl "${journal[@]}" --output json --output-fields MESSAGE,CONTAINER_NAME,CONTAINER_PARTIAL_MESSAGE \
-    "${names[@]}" | in_base pod logs --prefix "$PREFIX" ${filters[@]+"${filters[@]}"}
+    "${names[@]}" | pod_words logs --prefix "$PREFIX" ${filters[@]+"${filters[@]}"}
 }
 
 is_level() {

@@ -111,7 +111,7 @@ def messages(journal: Iterable[str]) -> Iterator[tuple[str, str]]:
         if entry.get("CONTAINER_PARTIAL_MESSAGE") == "true":
             begun[name] = text
         else:
-            yield name, text
+            yield name, text.rstrip("\n")  # conmon leaves the line's end in it
     yield from begun.items()
 
 

@@ -40,9 +40,9 @@ class Seen:
         """What it says of itself, otherwise what Podman found out; nothing when it does not run."""
         if self.state != "running" or self.container is None:
             return ""
-        if self.own is not None:
-            return "silent" if self.own.state is State.UNREACHABLE else self.own.state.value
-        return {"starting": "starting", "healthy": "unclear"}.get(self.container.health, "silent")
+        if self.own is not None and self.own.state is not State.UNREACHABLE:
+            return self.own.state.value
+        return "starting" if self.container.health == "starting" else "silent"
 
     @property
     def is_well(self) -> bool:
@@ -171,7 +171,7 @@ def _described(seen: Seen) -> dict[str, Any]:
         "started_at": container.started_at if container else 0,
         "models": [model.model_dump(mode="json") for model in seen.own.models] if seen.own else [],
         "device": seen.own.device if seen.own else "",
-        "last_error": seen.last_error,
+        "last_error": "" if seen.is_well else seen.last_error,
         "trouble": "" if seen.is_well else seen.trouble,
         "remedy": "" if seen.is_well else seen.remedy,
     }

@@ -11,7 +11,7 @@ from rich.text import Text
 from ai_semble.display import MB, STYLES, models, span
 from ai_semble.pod.survey import DEPLOY, Seen, Survey
 
-_WORDS = {**STYLES, "running": "", "silent": "bold red", "unclear": "yellow"}
+_WORDS = {**STYLES, "running": "", "silent": "bold red"}
 
 
 def show_status(console: Console, found: Survey, now: float) -> None:
@@ -84,7 +84,8 @@ def running_models(found: Survey) -> Iterator[Text]:
     """Which models the services run, and where."""
     rows = [seen for seen in found.services if seen.own is not None and seen.own.models]
     for number, seen in enumerate(rows):
-        device = f" on {seen.own.device}" if seen.own else ""
+        is_loaded = seen.own is not None and any(model.device for model in seen.own.models)
+        device = f" on {seen.own.device}" if seen.own and is_loaded else ""
         yield Text.assemble(
             "" if number else "\n", (f"{seen.name:<16}", "dim"), models(seen.own), (device, "dim")
         )
