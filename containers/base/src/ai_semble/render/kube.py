@@ -23,7 +23,8 @@ from ai_semble.render.table import (
 from ai_semble.render.variants import Controller, Environment, Host, Version
 from ai_semble.render.yaml import Value, dump
 
-_SERVICE_CONTAINER = Version(4, 2)
+# Before, the words stood the other way round.
+_KUBE_PLAY = Version(4, 2)
 
 
 def files(host: Host, environment: Environment) -> dict[str, str]:
@@ -84,8 +85,7 @@ def _container(host: Host, environment: Environment, container: Container) -> Ma
         },
         "livenessProbe": {
             "exec": {"command": [HEALTHY, "live", str(container.service.port)]},
-            # Without a start check of its own, this is what a start may take.
-            "initialDelaySeconds": container.start_limit_s,
+            "initialDelaySeconds": RHYTHM.alive_after_s,
             "periodSeconds": RHYTHM.interval_s,
             "timeoutSeconds": RHYTHM.timeout_s,
             "failureThreshold": RHYTHM.retries,
@@ -140,16 +140,7 @@ def _named(name: str, volume: str) -> Mapping[str, Value]:
 def _pod_service(host: Host, environment: Environment) -> str:
     prefix = environment.prefix
     name = f"{prefix}-pod.service"
-    limit = max(container.start_limit_s for container in CONTAINERS)
-    how = (
-        "Type=notify\nNotifyAccess=all"
-        if host.podman >= _SERVICE_CONTAINER
-        else "Type=oneshot\nRemainAfterExit=yes"
-    )
-    service_container = " --service-container=true" if host.podman >= _SERVICE_CONTAINER else ""
-    play = (
-        f"podman kube play --replace{service_container} --network {environment.network} --log-driver journald"
-    )
+    play = "kube play" if host.podman >= _KUBE_PLAY else "play kube"
     return (
         header(
             f"The pod {prefix}, for Podman 4: started when all services are healthy.",
@@ -163,14 +154,15 @@ StartLimitIntervalSec=0
 Upholds={prefix}.target
 
 [Service]
-{how}
 Environment=PODMAN_SYSTEMD_UNIT=%n
 Environment=AI_SEMBLE_POD=%E/containers/ai-semble/{prefix}.yaml
-ExecStart={play} ${{AI_SEMBLE_POD}}
-ExecStartPost=podman exec {prefix}-orchestrator bash -c '{_wait()}'
-ExecStop=podman kube down ${{AI_SEMBLE_POD}}
-ExecStopPost=-podman pod rm --force --ignore {prefix}
-TimeoutStartSec={limit}
+ExecStartPre=podman {play} --replace --network {environment.network} --log-driver journald ${{AI_SEMBLE_POD}}
+ExecStartPre=podman exec {prefix}-orchestrator bash -c '{_wait()}'
+# Podman restarts what ends or hangs. What is removed behind its back ends this, and all is made again.
+ExecStart=bash -c '{_watch(environment)}'
+ExecStop=podman pod stop --ignore --time {RHYTHM.stop_s} {prefix}
+ExecStopPost=podman pod rm --ignore --force {prefix}
+TimeoutStartSec={max(container.start_limit_s for container in CONTAINERS)}
 TimeoutStopSec={RHYTHM.stop_s + 40}
 Restart=always
 RestartSec={RHYTHM.restart_s}
@@ -181,4 +173,15 @@ RestartSec={RHYTHM.restart_s}
 def _wait() -> str:
     """All services share the pod's network, so one container can ask for all."""
     asked = " ".join(f"{container.started}:{container.service.port}" for container in CONTAINERS)
-    return f'for one in {asked}; do until {HEALTHY} "$${{one%%:*}}" "$${{one#*:}}"; do sleep 0.5; done; done'
+    ask = f'{HEALTHY} "$${{one%%%%:*}}" "$${{one#*:}}"'
+    return f"for one in {asked}; do until {ask}; do sleep 0.5; done; done"
+
+
+def _watch(environment: Environment) -> str:
+    """Wait for a removal, without asking again and again."""
+    names = [environment.container(container.service) for container in CONTAINERS]
+    all_exist = " && ".join(f"podman container exists {name}" for name in names)
+    filters = " ".join(f"--filter container={name}" for name in names)
+    return (
+        f"while {all_exist}; do read -r _ < <(podman events --filter event=remove {filters}); kill $$!; done"
+    )

@@ -85,7 +85,11 @@ def _pod(host: Host, environment: Environment) -> str:
                 *systemd.pod_pairs(environment),
             ],
             "Pod": pod,
-            "Service": [("RestartSec", str(RHYTHM.restart_s))],
+            "Service": [
+                # Podman sets Restart=on-failure; a pod that was removed ends with status 0.
+                ("RestartForceExitStatus", "0"),
+                *_again(),
+            ],
         },
     )
 
@@ -95,14 +99,18 @@ def _network(host: Host, environment: Environment) -> str:
         host,
         f"{environment.network}.network",
         "The network of the pod, apart from those of other environments.",
-        {"Network": [("NetworkName", environment.network)]},
+        {
+            "Unit": [("Description", f"Ai-semble: the network {environment.network}")],
+            "Network": [("NetworkName", environment.network)],
+        },
     )
 
 
 def _volume(host: Host, environment: Environment, volume: str) -> str:
     name = environment.volume(volume)
     what = f"A volume: {_VOLUMES[volume]}. It stays when its unit is removed."
-    return _unit(host, f"{name}.volume", what, {"Volume": [("VolumeName", name)]})
+    unit = [("Description", f"Ai-semble: the volume {name}")]
+    return _unit(host, f"{name}.volume", what, {"Unit": unit, "Volume": [("VolumeName", name)]})
 
 
 def _container(host: Host, environment: Environment, container: Container) -> str:
@@ -135,10 +143,16 @@ def _container(host: Host, environment: Environment, container: Container) -> st
                 ("TimeoutStartSec", str(container.start_limit_s)),
                 ("TimeoutStopSec", str(RHYTHM.stop_s + 20)),
                 ("Restart", "always"),
-                ("RestartSec", str(RHYTHM.restart_s)),
+                *_again(),
             ],
         },
     )
+
+
+def _again() -> Pairs:
+    """What ended by itself comes back. From systemd 254 on, nothing that depends on it is stopped meanwhile."""
+    yield "RestartSec", str(RHYTHM.restart_s)
+    yield "RestartMode", "direct"
 
 
 def _identity(environment: Environment, container: Container) -> Pairs:

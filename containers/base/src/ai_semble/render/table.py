@@ -128,6 +128,8 @@ class Rhythm:
     timeout_s: int = 10
     retries: int = 3
     startup_interval_s: int = 2
+    # A process that starts answers that it lives long before its models are loaded.
+    alive_after_s: int = 60
     # Longer than `server.shutdown_grace_s`, which running requests and jobs have to end.
     stop_s: int = 20
     restart_s: int = 2
