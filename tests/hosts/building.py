@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.hosts.recipes import BASE_IMAGE, CACHE, HOSTS, HostRecipe, Recipe
+from tests.hosts.recipes import BASE_IMAGE, CACHE, HOSTS, RUNNING, HostRecipe, Recipe
 from tests.hosts.requirements import SYSTEM_PATH
 
 USER = "ai"
@@ -78,8 +78,9 @@ def _made(target: Path, make: Callable[[Path], None]) -> None:
     building.parent.mkdir(exist_ok=True)
     make(building)
     target.parent.mkdir(exist_ok=True)
-    for old in target.parent.glob(f"{target.name.rpartition('-')[0]}-*"):
-        remove_tree(old)  # made of an earlier recipe
+    if not any(RUNNING.glob("*.json")):  # a host may run on it
+        for old in target.parent.glob(f"{target.name.rpartition('-')[0]}-*"):
+            remove_tree(old)  # made of an earlier recipe
     building.rename(target)
 
 

@@ -21,6 +21,7 @@ from tests.hosts.ssh import HostError, Ssh
 from tests.hosts.surroundings import ca_bundle, environment
 
 BOOTED_WITHIN_S = 120
+STOPPED_WITHIN_S = 300
 REPORTED_LINES = 60
 
 
@@ -104,7 +105,7 @@ class Host:
         """Throw the host away."""
         assert self.keeper.stdin
         self.keeper.stdin.close()
-        if self.keeper.wait(60):
+        if self.keeper.wait(STOPPED_WITHIN_S):
             raise HostError("the keeper could not clean up; what it said is above")
 
 
@@ -123,16 +124,17 @@ def running_host(name: str) -> Iterator[Host]:
             "ca_bundle": ca_bundle(),
             "environment": environment(),
         }
-        keeper = _start_keeper(order)
-        try:
-            facts = _facts(keeper, "it did not boot")
-            host = Host(HOSTS[name], keeper, Ssh(facts["address"], key), facts["our_address"])
-            host.wait_until_up()
-            yield host
-        finally:
-            assert keeper.stdin
-            keeper.stdin.close()
-            keeper.wait(60)
+        with _start_keeper(order) as keeper:
+            try:
+                facts = _facts(keeper, "it did not boot")
+                host = Host(HOSTS[name], keeper, Ssh(facts["address"], key), facts["our_address"])
+                host.wait_until_up()
+                yield host
+                host.stop()
+            finally:
+                assert keeper.stdin
+                keeper.stdin.close()
+                keeper.wait(STOPPED_WITHIN_S)
 
 
 def _start_keeper(order: dict[str, str]) -> subprocess.Popen[str]:

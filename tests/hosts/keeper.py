@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import select
-import shutil
 import signal
 import subprocess
 import sys
@@ -31,7 +30,8 @@ SETTINGS = {
     # netavark writes sysctls; `yes` would let udevd loose on this machine's devices.
     "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network",
 }
-# systemd does not end with the nspawn that started it, but a process namespace ends with its first process.
+# systemd does not end with the nspawn that started it, but a process namespace ends with its first process, and
+# what is mounted in a mount namespace goes with it.
 TOGETHER = ("unshare", "--pid", "--fork", "--kill-child=KILL", "--mount-proc")
 RESOLVERS = (Path("/run/systemd/resolve/resolv.conf"), Path("/etc/resolv.conf"))
 
@@ -54,42 +54,42 @@ def keep(order: Order) -> None:
     run_folder = CACHE / "runs" / machine
     entry = register.enter(machine, run_folder)
     try:
-        root = _copy(order, entry.network, run_folder)
+        _prepare(order, entry.network, run_folder)
         with (run_folder / "console").open("wb") as console:
-            _boot_until_told(root, entry.network, console)
+            _boot_until_told(root_of(HOSTS[order.recipe]), entry.network, run_folder, console)
     finally:
         register.leave(entry)
 
 
-def _copy(order: Order, network: Network, run_folder: Path) -> Path:
-    """A root of this host's own, so that nothing goes from one run to another."""
-    run_folder.mkdir(parents=True)
-    root = run_folder / "root"
+def _prepare(order: Order, network: Network, run_folder: Path) -> None:
+    """What this host has of its own, on top of the root that all of its kind share and none changes."""
+    root = run_folder / "changes"
+    for name in ("changes", "work", "root"):
+        (run_folder / name).mkdir(parents=True)
+    # Not on an overlay: Podman's own overlays need a real file system below them.
     original = root_of(HOSTS[order.recipe])
-    subprocess.run(["cp", "--archive", "--reflink=auto", str(original), str(root)], check=True)
+    subprocess.run(["cp", "--archive", f"{original}/home", f"{run_folder}/home"], check=True)
     write(root / "etc/hostname", f"{order.recipe}\n")
     write(root / "etc/hosts", f"127.0.0.1 localhost {order.recipe}\n::1 localhost\n")
     # Its name sorts before systemd's own 80-container-host0.network.
     write(root / "etc/systemd/network/10-host0.network", network.inside())
     write(root / "etc/resolv.conf", _resolver())
     write(root / "etc/environment", order.environment)
-    for home, owner in ((root / "root", None), (root / "home" / USER, USER)):
+    for home, owner in ((root / "root", None), (run_folder / "home" / USER, USER)):
         write(home / ".ssh/authorized_keys", order.public_key, 0o600)
         (home / ".ssh").chmod(0o700)
         if owner:
             numbers = home.stat()
             for path in (home / ".ssh", home / ".ssh/authorized_keys"):
                 os.chown(path, numbers.st_uid, numbers.st_gid)
-    subprocess.run(
-        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(root / "etc/ssh/ssh_host_ed25519_key")],
-        check=True,
-    )
+    (root / "etc/ssh").mkdir()
+    make_key = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{root}/etc/ssh/ssh_host_ed25519_key"]
+    subprocess.run(make_key, check=True)
     if order.ca_bundle:
-        shutil.copyfile(order.ca_bundle, root / "etc/ssl/certs/ca-certificates.crt")
+        write(root / "etc/ssl/certs/ca-certificates.crt", Path(order.ca_bundle).read_text(encoding="utf-8"))
     if not cgroups.delegates_pids():
         # Podman sets a limit by default, and cannot where the controller is not ours.
         write(root / "etc/containers/containers.conf", "[containers]\npids_limit=0\n")
-    return root
 
 
 def _resolver() -> str:
@@ -103,10 +103,10 @@ def _resolver() -> str:
     raise RuntimeError("no name server that a host can reach; put one into /etc/resolv.conf")
 
 
-def _boot_until_told(root: Path, network: Network, console: BinaryIO) -> None:
+def _boot_until_told(shared: Path, network: Network, run_folder: Path, console: BinaryIO) -> None:
     boots = 0
     while True:
-        with _nspawn(root, network.machine, console) as nspawn:
+        with _nspawn(shared, network.machine, run_folder, console) as nspawn:
             try:
                 _plug_in(nspawn, network)
                 boots += 1
@@ -121,9 +121,13 @@ def _boot_until_told(root: Path, network: Network, console: BinaryIO) -> None:
             )
 
 
-def _nspawn(root: Path, machine: str, console: BinaryIO) -> subprocess.Popen[bytes]:
+def _nspawn(shared: Path, machine: str, run_folder: Path, console: BinaryIO) -> subprocess.Popen[bytes]:
+    layers = f"lowerdir={shared},upperdir={run_folder}/changes,workdir={run_folder}/work"
+    root = f"{run_folder}/root"
     command = [
-        "systemd-nspawn", f"--directory={root}", "--boot", f"--machine={machine}", "--register=no", "--keep-unit",
+        *TOGETHER, "sh", "-c", 'mount -t overlay -o "$0" overlay "$1" && shift && exec "$@"', layers, root,
+        "systemd-nspawn", f"--directory={root}", f"--bind={run_folder}/home:/home", "--boot",
+        f"--machine={machine}", "--register=no", "--keep-unit",
         # A network of its own: see network.py.
         "--network-veth", "--resolv-conf=off", "--capability=all", "--private-users=no", "--bind=/dev/fuse",
         "--bind=/dev/net/tun", "--system-call-filter=add_key keyctl bpf perf_event_open",
@@ -134,7 +138,7 @@ def _nspawn(root: Path, machine: str, console: BinaryIO) -> subprocess.Popen[byt
     else:
         groups = cgroups.make(machine)
     return subprocess.Popen(
-        ["setpriv", "--pdeathsig=KILL", *TOGETHER, *command],
+        ["setpriv", "--pdeathsig=KILL", *command],
         env={"PATH": SYSTEM_PATH, "LANG": "C.UTF-8", **SETTINGS},
         stdin=subprocess.DEVNULL,
         stdout=console,

@@ -10,6 +10,8 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).parents[2]
 CACHE = CHECKOUT / ".hosts"
+# A file for each host that runs.
+RUNNING = Path("/run/ai-semble-test-hosts")
 # A change of how roots are made (building.py) that the recipes do not show.
 MAKING = 1
 

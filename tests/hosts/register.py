@@ -14,8 +14,7 @@ from pathlib import Path
 from tests.hosts import cgroups
 from tests.hosts.building import remove_tree
 from tests.hosts.network import FORWARDING, Network, free_network
-
-FOLDER = Path("/run/ai-semble-test-hosts")
+from tests.hosts.recipes import RUNNING
 
 
 @dataclass(frozen=True)
@@ -63,40 +62,46 @@ def enter(machine: str, run_folder: Path) -> Entry:
 
 def leave(entry: Entry) -> None:
     """Undo everything; the last one leaves forwarding as the first one found it."""
+    _remove_files(entry)  # this takes time, in which others may enter
     with _locked():
         _clean(entry)
 
 
 def _clean(entry: Entry) -> None:
     entry.network.stop_translation()
-    cgroups.remove(entry.machine)
-    shutil.rmtree(f"/run/systemd/nspawn/propagate/{entry.machine}", ignore_errors=True)
-    if Path(entry.run_folder).exists():
-        remove_tree(Path(entry.run_folder))
+    _remove_files(entry)
     _file(entry.machine).unlink(missing_ok=True)
-    if not _entries() and (before := FOLDER / "ip_forward").exists():
+    if not _entries() and (before := RUNNING / "ip_forward").exists():
         FORWARDING.write_text(before.read_text(encoding="ascii"), encoding="ascii")
         before.unlink()
 
 
+def _remove_files(entry: Entry) -> None:
+    """Its processes first, since they may still write."""
+    cgroups.remove(entry.machine)
+    shutil.rmtree(f"/run/systemd/nspawn/propagate/{entry.machine}", ignore_errors=True)
+    if Path(entry.run_folder).exists():
+        remove_tree(Path(entry.run_folder))
+
+
 def _keep_forwarding() -> None:
-    before = FOLDER / "ip_forward"
+    before = RUNNING / "ip_forward"
     if not before.exists():
         before.write_text(FORWARDING.read_text(encoding="ascii"), encoding="ascii")
     FORWARDING.write_text("1", encoding="ascii")
 
 
 def _file(machine: str) -> Path:
-    return FOLDER / f"{machine}.json"
+    return RUNNING / f"{machine}.json"
 
 
 def _entries() -> list[Entry]:
-    return [Entry(**json.loads(file.read_text(encoding="utf-8"))) for file in sorted(FOLDER.glob("*.json"))]
+    return [Entry(**json.loads(file.read_text(encoding="utf-8"))) for file in sorted(RUNNING.glob("*.json"))]
 
 
 @contextmanager
 def _locked() -> Iterator[None]:
-    FOLDER.mkdir(exist_ok=True)
-    with (FOLDER / "lock").open("w") as lock:
+    RUNNING.mkdir(exist_ok=True)
+    with (RUNNING / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
