@@ -48,17 +48,19 @@ update_fetch() {
   local name
   if [[ -n "$2" ]]; then
     for name in "${UPDATE_IMAGES[@]}"; do
-      podman image exists "$(image_name "$name" previous)" ||
+      podman image exists "$(image "$name" previous)" ||
         die "there is nothing to go back to: no update was made, or its images were removed" \
           "Images of another version: ./scripts/deploy.sh update --from PREFIX:TAG"
-      podman tag "$(image_name "$name" previous)" "$(image_name "$name" next)"
+      podman tag "$(image "$name" previous)" "$(image "$name" next)"
     done
   elif [[ -n "$1" ]]; then
     update_pull "$1"
   else
-    say "Building the images"
-    build_images next || die "the images could not be built; nothing was changed" \
-      "The lines above say why (disk full: podman system df). Run it again: what is built is not built twice."
+    # It says itself what is wrong and what helps.
+    build_images next || {
+      say "Nothing was changed"
+      exit 1
+    }
   fi
 }
 
@@ -80,7 +82,7 @@ update_pull() {
         "Check the name; without a network: podman load -i FILE, then --from the prefix that podman images shows."
   done
   # Only when all six are there, so that `next` is never of two versions.
-  for name in "${UPDATE_IMAGES[@]}"; do podman tag "$prefix/$name:$tag" "$(image_name "$name" next)"; done
+  for name in "${UPDATE_IMAGES[@]}"; do podman tag "$prefix/$name:$tag" "$(image "$name" next)"; done
 }
 
 # update_switch BACKEND - try `next`; afterwards it runs as a whole, or what ran before does
@@ -123,18 +125,17 @@ update_note_images() {
   local name
   for name in "${UPDATE_IMAGES[@]}"; do
     UPDATE_OLD[$name]="$(update_running_id "$name")"
-    UPDATE_NEW[$name]="$(update_id "$(image_name "$name" next)")" ||
-      die "the image $(image_name "$name" next) is gone; nothing was changed" "Run it again."
+    UPDATE_NEW[$name]="$(update_id "$(image "$name" next)")" ||
+      die "the image $(image "$name" next) is gone; nothing was changed" "Run it again."
     UPDATE_PHASE[$name]=waiting
   done
 }
 
-image_name() { echo "localhost/ai-semble/$1:$2"; }
 update_id() { podman image inspect --format '{{.Id}}' "$1" 2>/dev/null; }
 
 # update_running_id NAME - of the container; `latest` may have been built anew without a restart
 update_running_id() {
-  podman container inspect --format '{{.Image}}' "$PREFIX-$1" 2>/dev/null || update_id "$(image_name "$1" latest)"
+  podman container inspect --format '{{.Image}}' "$PREFIX-$1" 2>/dev/null || update_id "$(image "$1" latest)"
 }
 
 update_is_nothing_new() {
@@ -184,7 +185,7 @@ update_begin() {
   while IFS= read -r file; do cp -p "$file" "$saved.new/"; done < <(pod_installed "$1")
   mv "$saved.new" "$saved"
   # Named, so that `podman image prune` in the middle does not take it.
-  for name in "${UPDATE_IMAGES[@]}"; do podman tag "${UPDATE_OLD[$name]}" "$(image_name "$name" before)"; done
+  for name in "${UPDATE_IMAGES[@]}"; do podman tag "${UPDATE_OLD[$name]}" "$(image "$name" before)"; done
   update_write switching
 }
 
@@ -260,7 +261,7 @@ update_step() {
   since="$(date +%s)"
   for service in "$@"; do UPDATE_PHASE[$service]=switching; done
   update_write switching
-  for service in "$@"; do podman tag "${UPDATE_NEW[$service]}" "$(image_name "$service" latest)"; done
+  for service in "$@"; do podman tag "${UPDATE_NEW[$service]}" "$(image "$service" latest)"; done
   if ! reason="$(update_restart "$backend" "$@")"; then
     update_fail "$backend" "$reason" "$since" "$@"
   fi
@@ -384,7 +385,7 @@ update_fail() {
   update_undo "$backend" ||
     die "the update failed ($reason), and not all is well again" "./scripts/deploy.sh status says what is wrong."
   die "the update failed: $reason; all services have their old images again" \
-    "The new images are kept to look at, as $(image_name "${1:-base}" next). Mend it, then update again."
+    "The new images are kept to look at, as $(image "${1:-base}" next). Mend it, then update again."
 }
 
 # update_last_words SINCE SERVICE... - the last error that they logged
@@ -401,7 +402,7 @@ update_last_words() {
 # update_undo BACKEND - old tags, old units, and a restart of what was touched; fails when that is not healthy
 update_undo() {
   local backend="$1" at name service touched=() status=0 reason
-  for name in "${UPDATE_IMAGES[@]}"; do podman tag "${UPDATE_OLD[$name]}" "$(image_name "$name" latest)"; done
+  for name in "${UPDATE_IMAGES[@]}"; do podman tag "${UPDATE_OLD[$name]}" "$(image "$name" latest)"; done
   update_restore_units "$backend"
   for ((at = ${#UPDATE_ORDER[@]} - 1; at >= 0; at--)); do
     service="${UPDATE_ORDER[at]}"
@@ -440,9 +441,9 @@ update_restore_units() {
 update_finish() {
   local name id gone=()
   for name in "${UPDATE_IMAGES[@]}"; do
-    podman tag "${UPDATE_NEW[$name]}" "$(image_name "$name" latest)"
-    id="$(update_id "$(image_name "$name" previous)")" && gone+=("$id")
-    podman tag "${UPDATE_OLD[$name]}" "$(image_name "$name" previous)"
+    podman tag "${UPDATE_NEW[$name]}" "$(image "$name" latest)"
+    id="$(update_id "$(image "$name" previous)")" && gone+=("$id")
+    podman tag "${UPDATE_OLD[$name]}" "$(image "$name" previous)"
     update_untag "$name" before
     update_untag "$name" next
   done
@@ -453,7 +454,7 @@ update_finish() {
   update_drop
 }
 
-update_untag() { podman untag "$(image_name "$1" "$2")" "$(image_name "$1" "$2")" 2>/dev/null || true; }
+update_untag() { podman untag "$(image "$1" "$2")" "$(image "$1" "$2")" 2>/dev/null || true; }
 
 # update_forget ID - remove an image that has no name and no container any more
 update_forget() {
