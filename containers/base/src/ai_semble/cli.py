@@ -28,7 +28,10 @@ def create_cli() -> typer.Typer:
     return cli
 
 
-def serve(service: Annotated[str, typer.Argument(help="One of: " + ", ".join(SERVICES))]) -> None:
+def serve(
+    service: Annotated[str, typer.Argument(help="One of: " + ", ".join(SERVICES))],
+    reload: Annotated[bool, typer.Option("--reload", help="Start again when the source changes.")] = False,
+) -> None:
     """Run one service in the foreground."""
     # The imports stand here since every other command would pay for them.
     from ai_semble.loading import load_config  # noqa: PLC0415
@@ -36,6 +39,10 @@ def serve(service: Annotated[str, typer.Argument(help="One of: " + ", ".join(SER
 
     if service not in SERVICES:
         raise typer.BadParameter(f"there is no service {service}; there are {', '.join(SERVICES)}")
+    if reload:
+        from ai_semble.reload import run_and_reload  # noqa: PLC0415
+
+        run_and_reload(service)
     run(service, load_config())
 
 
@@ -54,3 +61,7 @@ def main() -> None:
         errors.print(f"[bold red]error:[/] {error.detail}", highlight=False)
         errors.print(f"[bold]hint:[/]  {error.user_hint}", highlight=False)
         sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -16,6 +16,8 @@ from ai_semble.render.table import (
     HEALTHY,
     RHYTHM,
     SECRETS,
+    SOURCE,
+    TMP,
     TOKEN_NAME,
     UID,
     Container,
@@ -74,6 +76,7 @@ def _container(host: Host, environment: Environment, container: Container) -> Ma
         "name": container.service.name,
         "image": container.image,
         "imagePullPolicy": "Never",
+        **_command(environment, container),
         **published,
         "env": [{"name": name, "value": value} for name, value in variables.items()],
         "securityContext": {
@@ -91,8 +94,12 @@ def _container(host: Host, environment: Environment, container: Container) -> Ma
             "failureThreshold": RHYTHM.retries,
         },
         **_limits(host, container),
-        "volumeMounts": list(_mounts(environment, container)),
+        "volumeMounts": list(_mounts(host, environment, container)),
     }
+
+
+def _command(environment: Environment, container: Container) -> Mapping[str, Value]:
+    return {"args": ["ai-semble", "serve", container.service.name, "--reload"]} if environment.source else {}
 
 
 def _limits(host: Host, container: Container) -> Mapping[str, Value]:
@@ -104,8 +111,10 @@ def _limits(host: Host, container: Container) -> Mapping[str, Value]:
     return {"resources": {"limits": limits}} if limits else {}
 
 
-def _mounts(environment: Environment, container: Container) -> Iterator[Mapping[str, Value]]:
-    yield {"name": "config", "mountPath": CONFIG, "readOnly": True}
+def _mounts(host: Host, environment: Environment, container: Container) -> Iterator[Mapping[str, Value]]:
+    # What Podman takes after the colon is not Kubernetes; it is the only way to have a label.
+    label = ":z" if host.selinux else ""
+    yield {"name": "config", "mountPath": f"{CONFIG}{label}", "readOnly": True}
     yield {"name": "token", "mountPath": SECRETS, "readOnly": True}
     for mount in container.mounts:
         read_only: Mapping[str, Value] = {} if mount.writable else {"readOnly": True}
@@ -113,11 +122,11 @@ def _mounts(environment: Environment, container: Container) -> Iterator[Mapping[
     for scratch in container.scratch:
         yield {"name": _scratch_name(container, scratch.target), "mountPath": scratch.target}
     if environment.source:
-        yield {"name": "source", "mountPath": "/src", "readOnly": True}
+        yield {"name": "source", "mountPath": f"{SOURCE}{label}", "readOnly": True}
 
 
 def _scratch_name(container: Container, target: str) -> str:
-    return f"{container.service.name}-{'tmp' if target.startswith('/tmp') else 'home'}"  # noqa: S108
+    return f"{container.service.name}-{'tmp' if target == TMP else 'home'}"
 
 
 def _volumes(host: Host, environment: Environment) -> Iterator[Mapping[str, Value]]:

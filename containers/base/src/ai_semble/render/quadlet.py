@@ -12,7 +12,10 @@ from ai_semble.render.table import (
     CONFIG,
     CONTAINERS,
     HEALTHY,
+    HOME,
     RHYTHM,
+    SOURCE,
+    TMP,
     TOKEN_NAME,
     UID,
     Container,
@@ -20,6 +23,7 @@ from ai_semble.render.table import (
     Scratch,
 )
 from ai_semble.render.variants import Controller, Environment, Host
+from ai_semble.topology import ORCHESTRATOR
 
 Pairs = Iterable[tuple[str, str]]
 
@@ -39,6 +43,8 @@ def files(host: Host, environment: Environment) -> dict[str, str]:
     for container in CONTAINERS:
         name = f"{environment.container(container.service)}.container"
         rendered[name] = _container(host, environment, container)
+    if environment.source:
+        rendered[f"{environment.prefix}-shell.container"] = _shell(host, environment)
     return rendered | systemd.files(environment)
 
 
@@ -149,6 +155,36 @@ def _container(host: Host, environment: Environment, container: Container) -> st
     )
 
 
+def _shell(host: Host, environment: Environment) -> str:
+    """The tools beside the services: the same network, source and token, and nothing that it could break."""
+    name = f"{environment.prefix}-shell"
+    tools = Container(ORCHESTRATOR, "live", 60, 1, 2, 256, (), (Scratch(TMP, 256), Scratch(HOME, 256)))
+    return _unit(
+        host,
+        f"{name}.container",
+        f"A shell beside the services: `podman exec -it {name} bash`.",
+        {
+            "Unit": [("Description", f"Ai-semble: a shell with the tools ({name})")],
+            "Container": [
+                ("ContainerName", name),
+                ("Pod", f"{environment.prefix}.pod"),
+                ("Image", "localhost/ai-semble/base:latest"),
+                ("Pull", "never"),
+                ("LogDriver", "journald"),
+                ("Exec", "sleep infinity"),
+                # `sleep` as the first process does not hear SIGTERM.
+                ("PodmanArgs", "--init"),
+                ("WorkingDir", SOURCE),
+                *_confinement(),
+                *_limits(host, tools),
+                *_storage(host, environment, tools),
+                *(("Environment", f"{key}={value}") for key, value in settings(environment, tools).items()),
+            ],
+            "Service": [("Restart", "always"), *_again()],
+        },
+    )
+
+
 def _again() -> Pairs:
     """What ended by itself comes back. From systemd 254 on, nothing that depends on it is stopped meanwhile."""
     yield "RestartSec", str(RHYTHM.restart_s)
@@ -162,6 +198,8 @@ def _identity(environment: Environment, container: Container) -> Pairs:
     yield "Pull", "never"
     yield "LogDriver", "journald"
     yield "StopTimeout", str(RHYTHM.stop_s)
+    if environment.source:
+        yield "Exec", f"ai-semble serve {container.service.name} --reload"
 
 
 def _health(container: Container) -> Pairs:
@@ -203,7 +241,7 @@ def _storage(host: Host, environment: Environment, container: Container) -> Iter
     yield from (("Volume", _mount(environment, mount)) for mount in container.mounts)
     yield from (("Tmpfs", _scratch(scratch)) for scratch in container.scratch)
     if environment.source:
-        yield "Volume", f"{environment.source}:/src:ro{label}"
+        yield "Volume", f"{environment.source}:{SOURCE}:ro{label}"
 
 
 def _mount(environment: Environment, mount: Mount) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from ai_semble.config import SECTION_NAMES
-from ai_semble.render.table import Container
+from ai_semble.render.table import SOURCE, Container
 from ai_semble.render.variants import Environment
 from ai_semble.topology import ORCHESTRATOR, SERVICES
+
+_PACKAGES = ("base", "orchestrator", "ai-services", "data-processor")
 
 
 def settings(environment: Environment, container: Container) -> dict[str, str]:
@@ -19,6 +21,9 @@ def settings(environment: Environment, container: Container) -> dict[str, str]:
     }
     if environment.source:
         found["AI_SEMBLE_LOGS__LEVEL"] = "debug"
+        # Before the installed packages.
+        found["PYTHONPATH"] = ":".join(f"{SOURCE}/containers/{folder}/src" for folder in _PACKAGES)
+        found["PYTHONDONTWRITEBYTECODE"] = "1"
     return found
 
 

@@ -12,8 +12,10 @@ Question = Literal["live", "ready"]
 # The user that the images run as, and the folders that they expect.
 UID = 10001
 HOME = "/var/lib/ai-semble"
+TMP = "/tmp"  # noqa: S108 - inside the container, and nobody else's
 MODELS = "/var/lib/ai-semble-models"
 CONFIG = "/etc/ai-semble"
+SOURCE = "/src"
 TOKEN_NAME = "ai-semble-token"  # noqa: S105 - the name of a file
 HEALTHY = "/usr/local/bin/ai-semble-healthy"
 # Where a volume with the token is mounted; a secret of Podman stands in /run/secrets.
@@ -58,7 +60,7 @@ class Container:
         return f"localhost/ai-semble/{self.service.name}:latest"
 
 
-_TMP = Scratch("/tmp", 256)  # noqa: S108 - inside the container, and nobody else's
+_TMP = Scratch(TMP, 256)
 _STATELESS = (_TMP, Scratch(HOME, 64))
 _MODELS = Mount("models", MODELS, writable=False)
 
