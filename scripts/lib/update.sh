@@ -396,12 +396,14 @@ update_last_words() {
   journalctl --user --quiet --all --since "@$since" --output json \
     --output-fields MESSAGE,CONTAINER_NAME,CONTAINER_PARTIAL_MESSAGE "${names[@]}" |
     in_image "${UPDATE_OLD[base]}" --network none -- ai-semble pod logs --prefix "$PREFIX" --level error --lines 1 |
-    cut -c 1-300 || true
+    sed -E 's/ +/ /g; s/^ //' | cut -c 1-300 || true
 }
 
 # update_undo BACKEND - old tags, old units, and a restart of what was touched; fails when that is not healthy
 update_undo() {
   local backend="$1" at name service touched=() status=0 reason
+  # What ran before has all the time of a start, however little the new version was given.
+  UPDATE_LIMIT_S="$POD_START_LIMIT_S"
   for name in "${UPDATE_IMAGES[@]}"; do podman tag "${UPDATE_OLD[$name]}" "$(image "$name" latest)"; done
   update_restore_units "$backend"
   for ((at = ${#UPDATE_ORDER[@]} - 1; at >= 0; at--)); do
