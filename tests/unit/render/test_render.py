@@ -1,0 +1,119 @@
+"""What is rendered, against golden folders and against what the platform promises."""
+
+from __future__ import annotations
+
+import re
+from configparser import ConfigParser
+
+import pytest
+
+from ai_semble.errors import InvalidConfiguration
+from ai_semble.render.commands import parse_limits
+from ai_semble.render.keys import entries
+from ai_semble.render.quadlet import files as quadlets
+from ai_semble.render.rendering import folder_of, render
+from ai_semble.render.variants import Backend, Controller, Environment, Host, Version
+from ai_semble.topology import SERVICES
+
+from .variants import GOLDENS, VARIANTS, read
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_rendering_is_what_its_golden_folder_says(name: str) -> None:
+    assert VARIANTS[name].files() == read(GOLDENS / name), "renew with: python -m tests.unit.render.variants"
+
+
+def test_there_is_no_golden_folder_without_a_variant() -> None:
+    assert {path.name for path in GOLDENS.iterdir()} == set(VARIANTS)
+
+
+def values(text: str, key: str) -> list[str]:
+    return re.findall(rf"^{key}=(.*)$", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("minor", range(9))
+def test_only_the_api_is_published_and_only_on_loopback(minor: int) -> None:
+    files = quadlets(Host(Version(5, minor)), Environment())
+    published = [line for text in files.values() for line in values(text, "PublishPort")]
+    assert published == ["127.0.0.1:8080:8080"]
+
+
+def test_the_development_pod_publishes_every_service_on_loopback() -> None:
+    pod = quadlets(Host(), Environment.of("default", source="/src"))["ai-semble-dev.pod"]
+    expected = [f"127.0.0.1:{18080 if port == 8080 else port}:{port}" for port in range(8080, 8085)]
+    assert values(pod, "PublishPort") == expected
+
+
+def test_two_environments_share_nothing_but_the_models() -> None:
+    one, other = quadlets(Host(), Environment()), quadlets(Host(), Environment("research", 8180))
+    assert set(one) & set(other) == {"ai-semble-models.volume"}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_container_is_confined(service: str) -> None:
+    text = quadlets(Host(), Environment())[f"ai-semble-{service}.container"]
+    for key, value in (("ReadOnly", "true"), ("DropCapability", "all"), ("NoNewPrivileges", "true")):
+        assert values(text, key) == [value]
+
+
+def test_limits_that_the_host_does_not_delegate_are_left_out() -> None:
+    text = quadlets(Host(limits=frozenset({Controller.CPU})), Environment())["ai-semble-llm.container"]
+    assert "--cpus=" in text
+    assert "--memory" not in text
+    assert "PidsLimit" not in text
+
+
+@pytest.mark.parametrize(("version", "line"), [("5.4", "PodmanArgs=--memory=8g"), ("5.5", "Memory=8g")])
+def test_each_podman_is_told_of_memory_in_its_own_words(version: str, line: str) -> None:
+    host = Host(Version.parse(version))
+    assert line in quadlets(host, Environment())["ai-semble-llm.container"].splitlines()
+
+
+def test_a_key_that_a_podman_lacks_and_cannot_be_told_otherwise_is_refused() -> None:
+    with pytest.raises(ValueError, match="needs Podman 5"):
+        list(entries("Container", [("Pod", "a.pod")], Version(4, 9)))
+
+
+def test_stopping_takes_less_time_than_systemd_allows_and_more_than_requests_need() -> None:
+    text = quadlets(Host(), Environment())["ai-semble-orchestrator.container"]
+    stop, limit = int(values(text, "StopTimeout")[0]), int(values(text, "TimeoutStopSec")[0])
+    assert 10 < stop < limit
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_systemd_reads_every_unit(name: str) -> None:
+    for file, text in VARIANTS[name].files().items():
+        if not file.endswith(".yaml"):
+            parser = ConfigParser(strict=False, interpolation=None, delimiters=("=",))
+            parser.read_string(text)
+            assert parser["Unit"]["Description"].startswith("Ai-semble: ")
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_file_says_what_it_is_and_how_to_change_it(name: str) -> None:
+    for text in VARIANTS[name].files().values():
+        head = text.partition("\n\n")[0].replace("\n# ", " ")
+        assert head.startswith("# ")
+        assert "Made by `ai-semble units render`" in head
+        assert "To change it" in head
+
+
+@pytest.mark.parametrize("backend", Backend)
+def test_every_file_has_a_folder_where_podman_or_systemd_finds_it(backend: Backend) -> None:
+    version = Version(5, 4) if backend is Backend.QUADLET else Version(4, 3)
+    folders = {folder_of(name) for name in render(Host(version), Environment())}
+    assert "systemd/user" in folders
+    assert len(folders) == 2
+
+
+@pytest.mark.parametrize("text", ["5", "five.four", ""])
+def test_what_is_no_version_is_refused_with_a_hint(text: str) -> None:
+    with pytest.raises(InvalidConfiguration, match="no version of Podman"):
+        Version.parse(text)
+
+
+def test_limits_are_read_from_words() -> None:
+    assert parse_limits("none") == frozenset()
+    assert parse_limits("cpu, memory") == {Controller.CPU, Controller.MEMORY}
+    with pytest.raises(InvalidConfiguration, match="io"):
+        parse_limits("cpu,io")
