@@ -297,13 +297,21 @@ update_restart() {
     if ((deaths < deaths_before)); then deaths_before=0; fi
     deaths=$((deaths - deaths_before + $(update_deaths "$@")))
     if ((deaths >= UPDATE_TOO_MANY_DEATHS)); then
-      echo "$* ended $deaths times within $((SECONDS - began)) s of its start"
+      echo "$(update_guilty "$backend" "$@") ended $deaths times within $((SECONDS - began)) s of its start"
       return 1
     fi
     sleep 0.5
   done
-  echo "$* was not healthy after $UPDATE_LIMIT_S s"
+  echo "$(update_guilty "$backend" "$@") was not healthy after $UPDATE_LIMIT_S s"
   return 1
+}
+
+# update_guilty BACKEND SERVICE... - those of them that are not ready, in one line; all when that cannot be told
+update_guilty() {
+  local backend="$1" found
+  shift
+  found="$("${backend}_unready" | cut -d ' ' -f 1 | grep -xF -f <(printf '%s\n' "$@"))" || found="$*"
+  echo "${found//$'\n'/ and }"
 }
 
 update_property() { systemctl --user show --property "$2" --value "$1"; }

@@ -151,8 +151,7 @@ def test_a_sick_version_is_put_back_with_all_its_sisters(
 def test_what_a_killed_update_left_is_put_back(running: Installed, before: dict[str, str], verb: str) -> None:
     version = make_version(running.host, "killed", nlp='LABEL version="2.1"', llm='CMD ["sleep", "infinity"]')
     host = running.host
-    line = f"./scripts/deploy.sh update --from {version} >update.log 2>&1 </dev/null"
-    host.run(f"cd ai-semble && setsid bash -c {shlex.quote(f'echo $$ >update.pid; exec {line}')} & sleep 1")
+    begin_update(host, version)
     wait_for(host, f"grep -q '^llm .* switching$' {JOURNAL}")
     host.run("kill -9 -- -$(cat ai-semble/update.pid)")
     status = running.deploy("status", check=False)
@@ -173,8 +172,7 @@ def test_what_a_killed_update_left_is_put_back(running: Installed, before: dict[
 def test_a_reboot_in_the_middle_is_put_back(running: Installed, before: dict[str, str]) -> None:
     version = make_version(running.host, "rebooted", nlp='CMD ["sleep", "infinity"]')
     host = running.host
-    line = f"setsid ./scripts/deploy.sh update --from {version} >update.log 2>&1 </dev/null"
-    host.run(f"cd ai-semble && ({line} &) ; sleep 1")
+    begin_update(host, version)
     wait_for(host, f"grep -q '^nlp .* switching$' {JOURNAL}")
     host.reboot()
     done = running.deploy("start", timeout=UPDATED_WITHIN_S)
@@ -209,6 +207,12 @@ def test_nothing_to_go_back_to_is_said_and_nothing_is_changed(
     told = update(running, "--from", "localhost/nowhere:9", status=1)
     assert "there is no image localhost/nowhere/base:9; nothing was changed" in told
     assert ids(running.host) == before
+
+
+def begin_update(host: Host, version: str) -> None:
+    """In the background, in a process group of its own whose number is in ~/ai-semble/update.pid."""
+    line = f"echo $$ >update.pid; exec ./scripts/deploy.sh update --from {version} >update.log 2>&1"
+    host.run(f"cd ai-semble && {{ setsid bash -c {shlex.quote(line)} >/dev/null 2>&1 </dev/null & }}")
 
 
 def job_at_its_end(api: httpx.Client, path: str, deadline_s: float = 600) -> dict[str, Any]:
