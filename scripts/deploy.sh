@@ -144,7 +144,7 @@ list() {
     pod_choose "$name"
     printf '%-16s %-9s %-8s %s\n' "$name" "$backend" "$(state_of "$backend")" "$("${backend}_port")"
   done < <(
-    pod_environments
+    pod_environments | sort -k 2
     if embedded_is_installed; then echo "embedded ${AI_SEMBLE_ENVIRONMENT__NAME:-default}"; fi
   )
   if [[ -z "$found" ]]; then say "There is none. Make one: ./scripts/setup.sh"; fi

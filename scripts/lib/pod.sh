@@ -42,12 +42,17 @@ in_image() {
 
 # pod_words WORD... - `ai-semble pod WORD...` in the base image, which makes words of facts; for the terminal that is there
 pod_words() {
-  local terminal=(--network none)
+  local options=(--network none) complaints status=0
   if [[ -t 1 ]]; then
-    terminal+=(--env "COLUMNS=$(stty size 2>/dev/null </dev/tty | cut -d ' ' -f 2 || echo 80)")
-    if [[ -z "${NO_COLOR-}" ]]; then terminal+=(--env FORCE_COLOR=1); fi
+    options+=(--env "COLUMNS=$(stty size 2>/dev/null </dev/tty | cut -d ' ' -f 2 || echo 80)")
+    if [[ -z "${NO_COLOR-}" ]]; then options+=(--env FORCE_COLOR=1); fi
   fi
-  in_image "$POD_BASE" "${terminal[@]}" -- python -P -m ai_semble.pod "$@"
+  complaints="$(mktemp)"
+  in_image "$POD_BASE" "${options[@]}" -- python -P -m ai_semble.pod "$@" 2>"$complaints" || status=$?
+  # Podman calls it an error when the reader (as `head`) has seen enough.
+  if grep -q 'broken pipe' "$complaints"; then status=0; else cat "$complaints" >&2; fi
+  rm -f "$complaints"
+  return "$status"
 }
 
 # local_zone - this machine's zone as a rule that needs no zone files in the image

@@ -99,8 +99,7 @@ pod_setup() {
   local backend="$1" models="$2" other
   update_recover "$backend"
   say "== images"
-  build_images || die "the images could not be built" \
-    "The lines above say why (disk full: podman system df). Run it again: what is built is not built twice."
+  build_images || exit 1 # it has said why
   if [[ -n "$models" ]]; then
     say "== models"
     pod_fetch_models

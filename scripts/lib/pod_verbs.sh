@@ -114,8 +114,9 @@ pod_remove_units() {
 # pod_uninstall BACKEND CONFIRMED WITH_DATA - take away what setup and start made; data stay unless asked
 pod_uninstall() {
   local backend="$1" confirmed="$2" with_data="$3" name volumes=("$PREFIX-data" "$PREFIX-state") kept=()
-  local what="the units, containers, network, secret and images of $PREFIX"
-  if [[ -n "$with_data" ]]; then what+=", and its data and jobs"; fi
+  local what="the units, containers, network and secret of $PREFIX" is_last=
+  if (($(pod_environments | wc -l) <= 1)); then is_last=yes what+=", the images"; fi
+  if [[ -n "$with_data" ]]; then what+=", its data and jobs${is_last:+, the models}"; fi
   ask "$confirmed" "Remove $what?"
   pod_stop "$backend"
   pod_remove_units "$backend"
@@ -124,7 +125,7 @@ pod_uninstall() {
   podman secret rm "$PREFIX-token" >/dev/null 2>&1 || true
   podman volume rm --force "$PREFIX-token" >/dev/null 2>&1 || true
   # Images and models are shared by all environments of this user.
-  if [[ -z "$(pod_environments)" ]]; then
+  if [[ -n "$is_last" ]]; then
     for name in "${POD_SERVICES[@]}" base; do
       podman image rm --force "localhost/ai-semble/$name:"{latest,next,before,previous} >/dev/null 2>&1 || true
     done

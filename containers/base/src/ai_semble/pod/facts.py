@@ -25,6 +25,9 @@ from ai_semble.loglines import error_in
 from ai_semble.schemas.health import EnvironmentHealth, ServiceHealth
 from ai_semble.topology import SERVICES
 
+# What Podman says when it asks a container that has just ended; no reason of anything.
+_NOISE = ("container is stopped", "container state improper", "is not running")
+
 Sections = Mapping[tuple[str, str], str]
 
 
@@ -117,7 +120,8 @@ def messages(journal: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 def last_error(journal: str) -> str:
     """The newest line that tells of an error, in short."""
-    errors = (error_in(text.encode()) for _, text in messages(journal.splitlines()))
+    said = (text for _, text in messages(journal.splitlines()) if not any(noise in text for noise in _NOISE))
+    errors = (error_in(text.encode()) for text in said)
     return next((error for error in reversed(list(errors)) if error), "")
 
 

@@ -11,6 +11,7 @@ from ai_semble.topology import ORCHESTRATOR, SERVICES
 
 DEPLOY = "./scripts/deploy.sh"
 _MISSING_IMAGE = ("image not known", "no such image")
+_OFTEN = 3
 _GPU_GONE = "unresolvable CDI devices"
 
 
@@ -69,8 +70,9 @@ class Seen:
         return self._absence()
 
     def _absence(self) -> str:
-        if self.unit.sub == "auto-restart":
-            sentence = "It ended, and is started again and again."
+        if self.unit.sub == "auto-restart" or (self.state == "starting" and self.restarts >= _OFTEN):
+            how = "again and again" if self.restarts >= _OFTEN else "again"
+            sentence = f"It ended, and is being started {how}."
         elif self.state == "starting":
             sentence = "It is being started."
         elif self.state == "failed":
