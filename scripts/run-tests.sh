@@ -15,7 +15,8 @@
 #   machine        real hosts: clone, setup.sh, deploy.sh, the integration suite, faults; --host=debian13 (default:
 #                  Podman 5.4, Quadlets) or debian12 (Podman 4.3, kube play). Needs root or sudo, and says what else
 #   load           speed and memory against peers, in one run; --quick, or a subject: gateway jobs llm
-#                  vision nlp data memory; table and chart go to tests/load/results/
+#                  vision nlp data memory pod; table and chart go to tests/load/results/. `pod` needs what
+#                  `machine` needs, and is not in --quick
 #
 #   --coverage     measure what the tests reach; the report is printed, and written to htmlcov/
 #

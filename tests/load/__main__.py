@@ -7,12 +7,14 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.load import data, engines, gateway, jobs, memory
+from tests.load import data, engines, gateway, jobs, memory, pod
 from tests.load.report import Row, chart, machine, markdown, save, show
 from tests.support.models import models_directory
 from tests.support.worlds import world
 
-SUBJECTS = ("gateway", "jobs", "llm", "vision", "nlp", "data", "memory")
+SUBJECTS = ("gateway", "jobs", "llm", "vision", "nlp", "data", "memory", "pod")
+# Without a world of its own here, or with another one.
+APART = {"gateway", "jobs", "pod"}
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -42,7 +44,10 @@ def measure(folder: Path, subjects: list[str], *, quick: bool) -> Iterator[Row]:
         yield from gateway.measure(folder, quick=quick)
     if "jobs" in subjects:
         yield from jobs.measure(folder, quick=quick)
-    if set(subjects) - {"gateway", "jobs"}:
+    # A host is set up for it, which takes minutes.
+    if "pod" in subjects and not quick:
+        yield from pod.measure(folder / "pod")
+    if set(subjects) - APART:
         with world("embedded", folder / "world", models_directory()) as made:
             if "memory" in subjects:  # first, while nothing has been used
                 yield from memory.measure(made)

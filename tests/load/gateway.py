@@ -58,7 +58,9 @@ def measure(folder: Path, *, quick: bool) -> list[Row]:
 def shoot(url: str, connections: int, seconds: int, folder: Path) -> Measured:
     """One run of wrk in which no request failed; a peer that stumbled gets one more."""
     for _ in range(2):
-        measured = post(url, REQUEST, connections=connections, seconds=seconds, folder=folder, bearer="sk-load")
+        measured = post(
+            url, REQUEST, connections=connections, seconds=seconds, folder=folder, bearer="sk-load"
+        )
         if not measured.errors:
             return measured
     raise RuntimeError(f"{measured.errors} requests to {url} failed, twice")
