@@ -1,0 +1,178 @@
+"""The host, Podman or somebody's hand does its worst: all is well again by itself, and nothing is lost.
+
+Killed and hung services are the integration suite's, which runs on the pod of this host, too.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from ai_semble.topology import SERVICES
+from tests.hosts.environment import Installed
+from tests.machine.belongings import DATASET, JOB, Belongings, eventually, is_well, leave, long_jobs
+from tests.machine.volumes import Volume
+
+INTERRUPTED_WITHIN_S = 120
+MIB = 1024**2
+
+
+@pytest.fixture
+def belongings(running: Installed) -> Iterator[Belongings]:
+    made = leave(running)
+    yield made
+    made.assert_kept()
+
+
+def ids(running: Installed) -> dict[str, str]:
+    """The containers that run, by name."""
+    lines = running.host.run("podman ps --no-trunc --format '{{.Names}} {{.ID}}'").stdout.splitlines()
+    return {name: number for name, number in map(str.split, lines) if name.startswith("ai-semble-")}
+
+
+def test_a_removed_container_is_made_again(
+    running: Installed, api: httpx.Client, belongings: Belongings
+) -> None:
+    before = ids(running)
+    belongings.must_finish(long_jobs(api, 2))
+    running.host.run("podman rm --force --time 0 ai-semble-llm")
+    eventually(lambda: is_well(running, api), "the language model is back")
+    after = ids(running)
+    assert after["ai-semble-llm"] != before["ai-semble-llm"]
+    if (
+        running.host.recipe.backend == "quadlet"
+    ):  # under Podman 4 the pod is one unit, and made anew as a whole
+        others = {f"ai-semble-{name}" for name in SERVICES} - {"ai-semble-llm"}
+        assert {after[name] for name in others} == {before[name] for name in others}
+
+
+def test_a_removed_pod_is_made_again(running: Installed, api: httpx.Client, belongings: Belongings) -> None:
+    before = ids(running)
+    belongings.must_finish(long_jobs(api, 3))
+    running.host.run("podman pod rm --force --time 2 ai-semble")
+    eventually(lambda: is_well(running, api), "the pod is back")
+    assert not set(before.values()) & set(ids(running).values())
+
+
+def test_a_stop_keeps_jobs_and_two_starts_at_once_are_one(
+    running: Installed, api: httpx.Client, belongings: Belongings
+) -> None:
+    belongings.must_finish(long_jobs(api, 4))
+    began = time.monotonic()
+    running.deploy("stop")
+    assert time.monotonic() - began < 45, "within the grace period"
+    assert not ids(running)
+    start = "./scripts/deploy.sh start"
+    shown = running.script(
+        f"{start} >first 2>&1 & {start} >second 2>&1; second=$?; wait $!; echo $? $second; cat first second"
+    ).stdout
+    assert shown.splitlines()[0] == "0 0", shown
+    assert "waiting for it" in shown
+    assert len(ids(running)) >= len(SERVICES)
+
+
+def test_a_reboot_brings_everything_back_without_a_login(
+    running: Installed, api: httpx.Client, belongings: Belongings
+) -> None:
+    belongings.must_finish(long_jobs(api, 4))
+    running.host.reboot()
+
+
+@pytest.fixture
+def small_volumes(running: Installed) -> Iterator[dict[str, Volume]]:
+    """The volumes of data and jobs on disks with little room left."""
+    if running.host.recipe.backend != "quadlet":
+        pytest.skip(
+            "what a service does about a full disk is the same under every Podman; run --host=debian13"
+        )
+    volumes = {name: Volume(running.host, f"ai-semble-{name}") for name in ("data", "state")}
+    running.deploy("stop")
+    for volume in volumes.values():
+        volume.shrink()
+    running.deploy("start")
+    yield volumes
+    running.deploy("stop")
+    for volume in volumes.values():
+        volume.restore()
+    running.deploy("start")
+
+
+def problem_of(answer: httpx.Response) -> str:
+    """The code of a problem that says what to do."""
+    problem = answer.json()
+    assert problem["hint"], problem
+    return f"{answer.status_code} {problem['code']}"
+
+
+def test_full_volumes_are_said_and_nothing_is_lost(
+    running: Installed, belongings: Belongings, small_volumes: dict[str, Volume], api: httpx.Client
+) -> None:
+    rows = "n\n" + "123456789\n" * (2 * small_volumes["data"].room // 10)
+    answer = api.put("/data/datasets/large", content=rows, headers={"Content-Type": "text/csv"})
+    assert problem_of(answer) == "507 insufficient_storage"
+    assert api.get("/data/datasets/large").status_code == 404
+
+    for volume in small_volumes.values():
+        volume.fill()
+    sentence = {"text": "One more.", "task": "language"}
+    answer = api.post("/ai/nlp/process", json={**sentence, "text": "One more. " * 4000}, headers=JOB)
+    assert problem_of(answer) == "507 insufficient_storage"
+    assert api.post("/ai/nlp/process", json=sentence).status_code == 200, "what needs no disk goes on"
+    assert api.get(DATASET).status_code == 200
+    assert api.get(f"/jobs/{belongings.job}/result").json() == belongings.result
+
+    for service in ("orchestrator", "data-processor"):
+        kill(running, service)
+    for volume in small_volumes.values():
+        volume.grow()
+    eventually(lambda: is_well(running, api), "well again when there is room")
+    assert api.put("/data/datasets/large", content=rows, headers={"Content-Type": "text/csv"}).is_success
+    belongings.must_finish([api.post("/ai/nlp/process", json=sentence, headers=JOB).json()["id"]])
+
+
+def kill(running: Installed, service: str) -> None:
+    """Its first process, from outside: Podman knows nothing of it."""
+    inspect = f"podman inspect --format '{{{{.State.Pid}}}}' ai-semble-{service}"
+    running.host.run(f"podman unshare kill -{signal.SIGKILL.value} $({inspect})")
+
+
+@contextmanager
+def changed_source(running: Installed) -> Iterator[None]:
+    """A source file that makes one image old."""
+    file = "containers/data-processor/src/data_processor/app.py"
+    running.script(f"cp {file} /tmp/kept && echo '# changed' >>{file}")
+    yield
+    running.script(f"cp /tmp/kept {file}")
+
+
+def killed_when(running: Installed, sign: str) -> str:
+    """Start `setup.sh`, kill it with all its processes as soon as a line of shell is true, and say what it said."""
+    running.script(
+        "setsid --fork sh -c 'echo $$ >setup.pid; exec ./scripts/setup.sh' >setup.log 2>&1 </dev/null"
+    )
+    shown = running.script(
+        f"for i in $(seq {INTERRUPTED_WITHIN_S * 10}); do ({sign}) && break; sleep 0.1; done;"
+        " kill -KILL -- -$(cat setup.pid); status=$?; cat setup.log; exit $status",
+        timeout=INTERRUPTED_WITHIN_S + 30,
+    ).stdout
+    assert "Ready." not in shown
+    return shown
+
+
+def test_an_interrupted_setup_goes_on_where_it_stopped(
+    running: Installed, api: httpx.Client, belongings: Belongings
+) -> None:
+    with changed_source(running):
+        shown = killed_when(running, "grep -q 'data-processor:latest' setup.log && pgrep -f 'pip install'")
+        assert "== models" not in shown
+        running.deploy("models", "remove", "lid-176", "en-core-web-sm")
+        shown = killed_when(running, "grep -q '== models' setup.log && pgrep -f 'ai-semble models pull'")
+        assert "== settings" not in shown
+        assert is_well(running, api), "what runs goes on"
+        assert "Ready." in running.script("./scripts/setup.sh 2>&1", timeout=600).stdout
+    running.deploy("restart")
