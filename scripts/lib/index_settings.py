@@ -74,6 +74,27 @@ class IndexSettings:
         }
         return {**{name: value for name, value in ours.items() if value}, **variables}
 
+    def as_pip_conf(self) -> str:
+        """The same settings as one file, for a pip that runs where the user's variables and files are not.
+
+        Local folders of wheels are named in comments too, for whoever has to make them visible there.
+        """
+        places = [
+            link.removeprefix("file://")
+            for link in (*self.extra_index_urls, *self.find_links, self.index_url)
+        ]
+        folders = [place for place in places if Path(place).is_absolute() and Path(place).is_dir()]
+        settings = {
+            "index-url": self.index_url if self.index_url != DEFAULT_INDEX else "",
+            "extra-index-url": " ".join(self.extra_index_urls),
+            "find-links": " ".join(self.find_links),
+            "no-index": "true" if self.no_index else "",
+            "trusted-host": " ".join(self.trusted_hosts),
+            "timeout": f"{self.timeout_s:.0f}",
+        }
+        lines = [f"{key} = {value}" for key, value in settings.items() if value]
+        return "\n".join([*(f"# folder: {folder}" for folder in folders), "[global]", *lines, ""])
+
 
 def _pip_settings(variables: Mapping[str, str]) -> dict[str, str]:
     found: dict[str, str] = {}
@@ -111,3 +132,7 @@ def _pip_files(variables: Mapping[str, str]) -> Iterator[Path]:
 
 def _is_true(word: str) -> bool:
     return word.strip().lower() in ("1", "true", "yes", "on")
+
+
+if __name__ == "__main__":
+    print(IndexSettings.read(os.environ).as_pip_conf(), end="")
