@@ -14,7 +14,7 @@ declare -A UPDATE_OLD UPDATE_NEW UPDATE_PHASE
 
 # update_main BACKEND [--from PREFIX[:TAG] | --rollback] [--timeout SECONDS]
 update_main() {
-  local backend="$1" from='' back=''
+  local backend="$1" from='' back='' sick id
   shift
   while (($#)); do
     case "$1" in
@@ -39,7 +39,10 @@ update_main() {
   pod_is_running "$backend" ||
     die "Ai-semble is not running, so new images cannot be tried" \
       "First: ./scripts/deploy.sh start. If it does not start, ./scripts/setup.sh makes everything anew."
+  mapfile -t sick < <(update_ids_of next)
   update_fetch "$from" "$back"
+  # What a failed update left to look at.
+  for id in ${sick[@]+"${sick[@]}"}; do update_forget "$id"; done
   update_switch "$backend"
 }
 
@@ -132,6 +135,12 @@ update_note_images() {
 }
 
 update_id() { podman image inspect --format '{{.Id}}' "$1" 2>/dev/null; }
+
+# update_ids_of TAG - of all images that have it
+update_ids_of() {
+  local name
+  for name in "${UPDATE_IMAGES[@]}"; do update_id "$(image "$name" "$1")" || true; done
+}
 
 # update_running_id NAME - of the container; `latest` may have been built anew without a restart
 update_running_id() {
@@ -449,10 +458,10 @@ update_restore_units() {
 
 # update_finish BACKEND - the new images are the ones now; may run twice
 update_finish() {
-  local name id gone=()
+  local name id gone
+  mapfile -t gone < <(update_ids_of previous)
   for name in "${UPDATE_IMAGES[@]}"; do
     podman tag "${UPDATE_NEW[$name]}" "$(image "$name" latest)"
-    id="$(update_id "$(image "$name" previous)")" && gone+=("$id")
     podman tag "${UPDATE_OLD[$name]}" "$(image "$name" previous)"
     update_untag "$name" before
     update_untag "$name" next
