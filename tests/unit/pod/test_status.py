@@ -1,0 +1,160 @@
+"""What `status` makes of the facts that the host's script gathered, whole or not."""
+
+from __future__ import annotations
+
+import io
+import json
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from ai_semble.pod.facts import Facts, last_error
+from ai_semble.pod.survey import Survey, surveyed
+from ai_semble.pod.view import show_status
+from ai_semble.topology import SERVICES
+
+NOW = 1_800_000_000.0
+STARTED = "2027-01-15T07:00:00.123456789Z"
+
+
+def container(name: str, **state: Any) -> dict[str, Any]:
+    return {
+        "Name": f"ai-semble-{name}",
+        "State": {"Status": "running", "StartedAt": STARTED, "Health": {"Status": "healthy"}, **state},
+        "ImageDigest": "sha256:0123456789abcdef",
+        "RestartCount": 0,
+        "HostConfig": {"Memory": 1024**3},
+    }
+
+
+def health(name: str, state: str = "ready", reason: str = "All is well.") -> dict[str, Any]:
+    model = {"name": f"{name}-model", "task": "x", "state": "loaded", "device": "cpu"}
+    return {
+        "service": name, "state": state, "reason": reason, "version": "2.0.0", "device": "cpu",
+        "models": [model], "memory_bytes": 123_000_000,
+    }  # fmt: skip
+
+
+def environment(**changed: dict[str, Any]) -> dict[str, Any]:
+    services = {name: health(name) for name in SERVICES} | changed
+    return {
+        "status": "ready", "reason": "All is well.", "environment": "default", "version": "2.0.0",
+        "uptime_s": 1, "memory_bytes": 1, "services": services,
+    }  # fmt: skip
+
+
+def stream(
+    containers: list[dict[str, Any]], healths: object, units: dict[str, str] | None = None, **journals: str
+) -> list[str]:
+    lines = ["=== meta", "backend quadlet", "environment default", "prefix ai-semble", "port 8080"]
+    lines += ["=== containers", *json.dumps(containers, indent=2).splitlines()]
+    for name in SERVICES:
+        lines += [
+            f"=== unit {name}",
+            *(units or {}).get(name, "ActiveState=active\nNRestarts=0").splitlines(),
+        ]
+        lines += [f"=== journal {name}", *journals.get(name, "").splitlines()]
+    lines += ["=== health", json.dumps(healths) if healths else ""]
+    return [line + "\n" for line in lines]
+
+
+def survey_of(lines: list[str]) -> Survey:
+    return surveyed(Facts.parse(lines))
+
+
+def screen(found: Survey) -> str:
+    console = Console(file=io.StringIO(), width=80)
+    show_status(console, found, NOW)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def said(message: object, **fields: str) -> str:
+    return json.dumps({"CONTAINER_NAME": "ai-semble-llm", "MESSAGE": message, **fields}) + "\n"
+
+
+ALL = [container(name) for name in SERVICES]
+
+
+def test_all_is_well() -> None:
+    found = survey_of(stream(ALL, environment()))
+    text = screen(found)
+    assert found.is_well
+    assert "all services are ready" in text
+    assert "123 / 1074 MB" in text
+    assert "01234567" in text
+
+
+def test_a_screen_has_80_columns_and_one_page() -> None:
+    lines = screen(survey_of(stream(ALL, environment()))).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert len(lines) <= 24
+
+
+def test_what_is_not_well_is_named_with_its_last_error_and_a_remedy() -> None:
+    error = said('{"level": "ERROR", "action": "load_failed", "error": "no memory"}\n')
+    failed = environment(llm=health("llm", "failed", "The model cannot be loaded."))
+    text = screen(survey_of(stream(ALL, failed, llm=error)))
+    assert "not well: llm" in text
+    assert "llm: The model cannot be loaded." in text
+    assert "last error: load_failed: no memory" in text
+    assert "what to do: ./scripts/deploy.sh logs llm" in text
+
+
+def test_a_stopped_pod_says_how_it_is_started() -> None:
+    units = dict.fromkeys(SERVICES, "ActiveState=inactive\nSubState=dead")
+    found = survey_of(stream([], None, units))
+    assert not found.is_well
+    assert screen(found).splitlines() == [
+        "Ai-semble · environment default · stopped",
+        "Start it: ./scripts/deploy.sh start",
+    ]
+
+
+def test_a_removed_container_that_comes_again_is_starting() -> None:
+    units = {"nlp": "ActiveState=activating\nSubState=auto-restart\nNRestarts=1"}
+    gone = [described for described in ALL if described["Name"] != "ai-semble-nlp"]
+    seen = {one.name: one for one in survey_of(stream(gone, environment(), units)).services}["nlp"]
+    assert (seen.state, seen.health, seen.restarts) == ("starting", "", 1)
+    assert seen.trouble == "It ended, and is being started again."
+
+
+def test_a_service_that_used_up_its_memory_is_told_so() -> None:
+    dead = container("llm", Status="exited", ExitCode=137, OOMKilled=True)
+    others = [described for described in ALL if described["Name"] != "ai-semble-llm"]
+    units = {"llm": "ActiveState=failed\nResult=oom-kill"}
+    seen = {one.name: one for one in survey_of(stream([dead, *others], None, units)).services}["llm"]
+    assert "used up its memory" in seen.trouble
+    assert "smaller model" in seen.remedy
+
+
+def test_an_image_that_is_missing_is_built_by_setup() -> None:
+    words = said("Error: localhost/ai-semble/llm:latest: image not known", CONTAINER_NAME="")
+    units = {"llm": "ActiveState=failed\nResult=exit-code"}
+    seen = {one.name: one for one in survey_of(stream([], None, units, llm=words)).services}["llm"]
+    assert seen.remedy == "./scripts/setup.sh builds the image"
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["garbage\n"], ["=== containers\n", "{not json\n", "=== health\n", "[]\n"]]
+)
+def test_facts_that_are_not_there_are_no_crash(words: list[str]) -> None:
+    found = survey_of(words)
+    assert not found.is_well
+    assert "stopped" in screen(found)
+    assert json.dumps(found.document())
+
+
+def test_the_last_error_is_put_together_from_pieces_and_bytes() -> None:
+    whole = '{"level": "ERROR", "action": "broken", "error": "%s"}' % ("x" * 50)
+    pieces = said(whole[:30], CONTAINER_PARTIAL_MESSAGE="true") + said(whole[30:])
+    assert last_error(pieces) == "broken: " + "x" * 50
+    assert last_error(said(list(b"fatal error \xff"))) == "fatal error \ufffd"
+    assert last_error(said(None) + "no json\n") == ""
+
+
+def test_what_podman_says_of_an_ended_container_hides_no_reason() -> None:
+    real = said("error: there is no model")
+    noise = said("Error: container is stopped", CONTAINER_NAME="")
+    assert last_error(real + noise) == "error: there is no model"
