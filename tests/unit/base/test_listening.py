@@ -1,0 +1,30 @@
+"""Without keys a service listens where nobody else reaches it."""
+
+from __future__ import annotations
+
+import pytest
+
+from ai_semble.config import Config, ServerConfig
+from ai_semble.errors import InvalidConfiguration
+from ai_semble.listening import refuse_open_address
+
+
+def listening_on(host: str) -> Config:
+    return Config(server=ServerConfig(host=host))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
+def test_the_machine_itself_is_always_allowed(host: str) -> None:
+    refuse_open_address(listening_on(host))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "example.org"])  # noqa: S104 - refused
+def test_an_address_that_others_reach_is_refused_on_a_host(host: str) -> None:
+    with pytest.raises(InvalidConfiguration) as refused:
+        refuse_open_address(listening_on(host))
+    assert host in refused.value.detail
+    assert refused.value.user_hint
+
+
+def test_in_a_container_any_address_is_its_own() -> None:
+    refuse_open_address(listening_on("0.0.0.0"), in_container=True)  # noqa: S104 - the subject
