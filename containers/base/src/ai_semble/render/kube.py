@@ -167,7 +167,8 @@ Environment=PODMAN_SYSTEMD_UNIT=%n
 Environment=AI_SEMBLE_POD=%E/containers/ai-semble/{prefix}.yaml
 ExecStartPre=podman {play} --replace --network {environment.network} --log-driver journald ${{AI_SEMBLE_POD}}
 ExecStartPre=podman exec {prefix}-orchestrator bash -c '{_wait()}'
-# Podman restarts what ends or hangs. What is removed behind its back ends this, and all is made again.
+# Podman restarts what ends. What it killed because it hung stays down in some releases, so it is started here.
+# What was removed behind Podman's back ends this, and all is made again.
 ExecStart=bash -c '{_watch(environment)}'
 ExecStop=podman pod stop --ignore --time {RHYTHM.stop_s} {prefix}
 ExecStopPost=podman pod rm --ignore --force {prefix}
@@ -187,10 +188,10 @@ def _wait() -> str:
 
 
 def _watch(environment: Environment) -> str:
-    """Wait for a removal, without asking again and again."""
+    """Wait for an end or a removal, without asking again and again; after an end Podman has the first try."""
     names = [environment.container(container.service) for container in CONTAINERS]
     all_exist = " && ".join(f"podman container exists {name}" for name in names)
     filters = " ".join(f"--filter container={name}" for name in names)
-    return (
-        f"while {all_exist}; do read -r _ < <(podman events --filter event=remove {filters}); kill $$!; done"
-    )
+    events = f"podman events --filter event=remove --filter event=died {filters}"
+    steps = (f"podman pod start {environment.prefix}", f"read -r _ < <({events})", "kill $$!", "sleep 5")
+    return f"while {all_exist}; do {'; '.join(steps)}; done"
