@@ -92,7 +92,7 @@ run_quick() {
 }
 
 run_lint() {
-  local scripts=(scripts/*.sh scripts/lib/*.sh scripts/lib/backends/*.sh scripts/checks/*.sh .ci/run)
+  local scripts=(scripts/*.sh scripts/lib/*.sh scripts/lib/backends/*.sh scripts/checks/*.sh containers/base/build/* containers/base/healthy .ci/run)
   step "ruff check" ruff check .
   step "ruff format" ruff format --check --quiet .
   step "mypy" mypy containers/*/src tests scripts/lib/*.py
