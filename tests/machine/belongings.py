@@ -70,7 +70,9 @@ class Belongings:
             assert api.get(f"/jobs/{self.job}/result").json() == self.result
             assert api.get(f"{DATASET}/content").text == ROWS
             eventually(lambda: not unfinished(api, self.jobs), "accepted jobs end")
-            assert {record_of(api, job)["state"] for job in self.jobs} <= {"succeeded"}
+            ended = [record_of(api, job) for job in self.jobs]
+            lost = [job for job in ended if job["state"] != "succeeded"]
+            assert not lost, f"of {len(ended)} accepted jobs these are lost: {lost}"
         self.running.deploy("models", "verify")
 
 

@@ -69,7 +69,8 @@ def test_a_stop_keeps_jobs_and_two_starts_at_once_are_one(
     assert not ids(running)
     start = "./scripts/deploy.sh start"
     shown = running.script(
-        f"{start} >first 2>&1 & {start} >second 2>&1; second=$?; wait $!; echo $? $second; cat first second"
+        f"{{ {start} >/tmp/first 2>&1 & {start} >/tmp/second 2>&1; second=$?; wait $!; echo $? $second; }};"
+        " cat /tmp/first /tmp/second"
     ).stdout
     assert shown.splitlines()[0] == "0 0", shown
     assert "waiting for it" in shown
