@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
 import time
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -52,6 +55,10 @@ def routes() -> APIRouter:
     async def stream(name: str, request: Request) -> dict[str, Any]:
         return {"name": name, "bytes": sum([len(part) async for part in request.stream()])}
 
+    @router.get("/long")
+    async def long() -> None:
+        await asyncio.sleep(60)
+
     @router.get("/breaks-off")
     async def breaks_off() -> StreamingResponse:
         async def parts() -> AsyncIterator[bytes]:
@@ -69,12 +76,11 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
 
 
-@pytest.fixture
-def client() -> Iterator[httpx.Client]:
+def application() -> FastAPI:
     runtime = Runtime.create(
         "llm", Config(server=ServerConfig(max_body_bytes=1000, max_requests=5)), token=TOKEN
     )
-    app = create_service_app(
+    return create_service_app(
         runtime,
         title="Test",
         description="Test",
@@ -82,8 +88,12 @@ def client() -> Iterator[httpx.Client]:
         lifespan=lifespan,
         unbounded_paths=("/stream/",),
     )
+
+
+@pytest.fixture
+def client() -> Iterator[httpx.Client]:
     with (
-        serving(app) as url,
+        serving(application()) as url,
         httpx.Client(base_url=url, headers={"Authorization": f"Bearer {TOKEN}"}) as http,
     ):
         yield http
@@ -175,6 +185,18 @@ def test_an_answer_that_breaks_off_is_seen_as_broken_by_the_client(client: httpx
     with pytest.raises(httpx.RemoteProtocolError):
         client.get("/breaks-off")
     assert client.post("/double", json={"number": 1}).status_code == 200
+
+
+def test_a_request_that_a_stop_cuts_off_may_be_sent_again() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with serving(application()) as url:
+            authorized = {"Authorization": f"Bearer {TOKEN}"}
+            cut_off = pool.submit(httpx.get, f"{url}/long", headers=authorized, timeout=30)
+            while not re.search(r"in_flight\S* 2", httpx.get(f"{url}/metrics").text):
+                time.sleep(0.01)
+        answer = cut_off.result()
+    assert (answer.status_code, answer.json()["code"]) == (503, "service_unavailable")
+    assert answer.headers["retry-after"] == "1"
 
 
 def test_an_unknown_path_and_a_wrong_method_are_problems_too(client: httpx.Client) -> None:

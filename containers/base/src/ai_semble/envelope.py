@@ -5,6 +5,7 @@ Request id, body limit, the service token, metrics, one access log line, and an 
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import time
 from collections.abc import Callable, Sequence
@@ -15,7 +16,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ai_semble import problems
 from ai_semble.context import REQUEST_ID_HEADER, adopt_request_id, noted_problem
-from ai_semble.errors import AiSembleError, BodyTooLarge, InternalError, Overloaded, Unauthorized
+from ai_semble.errors import (
+    AiSembleError,
+    BodyTooLarge,
+    InternalError,
+    Overloaded,
+    ServiceUnavailable,
+    Unauthorized,
+)
 from ai_semble.logs import get_logger
 from ai_semble.metrics import Metrics
 
@@ -69,6 +77,13 @@ class Envelope:
             await self.app(scope, exchange.receive, exchange.send)
         except AiSembleError as error:
             await exchange.fail(error, self.metrics.service)
+        except asyncio.CancelledError:
+            # Only a server that stops cancels, when its patience ends; without an answer it would say 500, and a
+            # caller would take a good request for a broken one.
+            if exchange.status != _CLIENT_LEFT:
+                raise
+            stopped = ServiceUnavailable("The service stopped before the answer was ready", retry_after=1)
+            await exchange.fail(stopped, self.metrics.service)
         except Exception as error:  # the one place where a defect becomes an answer
             log.exception("request_failed", path=scope["path"])
             await exchange.fail(InternalError(type(error).__name__), self.metrics.service)
