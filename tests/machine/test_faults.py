@@ -124,7 +124,7 @@ def test_full_volumes_are_said_and_nothing_is_lost(
     answer = api.post("/ai/nlp/process", json={**sentence, "text": "One more. " * 4000}, headers=JOB)
     assert problem_of(answer) == "507 insufficient_storage"
     assert api.post("/ai/nlp/process", json=sentence).status_code == 200, "what needs no disk goes on"
-    assert api.get(DATASET).status_code == 200
+    assert api.get(f"{DATASET}/content").status_code == 200
     assert api.get(f"/jobs/{belongings.job}/result").json() == belongings.result
 
     for service in ("orchestrator", "data-processor"):
