@@ -4,9 +4,9 @@
 
 BACKENDS=(quadlet kube embedded)
 
-for part in gpu pod pod_setup pod_verbs pod_facts images update; do
+for part in gpu pod pod_setup pod_verbs pod_facts fetching images update; do
   # shellcheck source=/dev/null
-  if [[ -e "$CHECKOUT/scripts/lib/$part.sh" ]]; then source "$CHECKOUT/scripts/lib/$part.sh"; fi
+  source "$CHECKOUT/scripts/lib/$part.sh"
 done
 for part in "${BACKENDS[@]}"; do
   # shellcheck source=/dev/null

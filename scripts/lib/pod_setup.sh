@@ -37,14 +37,20 @@ pod_fetch_models() {
 }
 
 # pod_models WORD... - `ai-semble models` on the volume
-pod_models() {
-  local options=(--volume "$POD_MODELS:/var/lib/ai-semble-models" --tmpfs /tmp) terminal=()
+#
+# In a shell of its own, so that the copies of the user's logins are gone whichever way it ends.
+pod_models() (
+  options=(--volume "$POD_MODELS:/var/lib/ai-semble-models" --tmpfs /tmp)
   if [[ -d "$(config_home)/ai-semble" ]]; then
     options+=(--volume "$(config_home)/ai-semble:/etc/ai-semble:ro,z")
   fi
-  if [[ -t 2 && -t 0 ]]; then terminal=(--tty); fi
-  in_image localhost/ai-semble/nlp:latest "${terminal[@]}" "${options[@]}" -- ai-semble models "$@"
-}
+  if [[ -t 2 && -t 0 ]]; then options+=(--tty); fi
+  private="$(mktemp -d)"
+  trap 'rm -rf "$private"' EXIT
+  fetching_options "$private" >"$private/options"
+  mapfile -t -O "${#options[@]}" options <"$private/options"
+  in_image localhost/ai-semble/nlp:latest "${options[@]}" -- ai-semble models "$@"
+)
 
 # pod_render BACKEND FOLDER [OPTION...] - write this environment's units into a folder
 pod_render() {

@@ -1,0 +1,34 @@
+# What a container needs to fetch as this user would. Sourced by pod_setup.sh.
+# shellcheck shell=bash
+
+# fetching_options FOLDER - options of podman run, one a line: index, registry, logins and certificates, copied into
+# FOLDER, which others cannot enter. Proxies are passed on by Podman itself.
+fetching_options() {
+  local given="$1/given" option
+  mkdir -m 0755 "$given"
+  if [[ -n "${AI_SEMBLE_CA_BUNDLE-}" ]]; then
+    [[ -s "$AI_SEMBLE_CA_BUNDLE" ]] || die "AI_SEMBLE_CA_BUNDLE is $AI_SEMBLE_CA_BUNDLE, which is no file or an empty one" \
+      "Set it to a PEM file of certificates, or unset it."
+    cp "$AI_SEMBLE_CA_BUNDLE" "$given/ca.pem"
+    printf '%s\n' --env PIP_CERT=/run/given/ca.pem
+  fi
+  if command -v python3 >/dev/null; then
+    python3 "$CHECKOUT/scripts/lib/index_settings.py" >"$given/pip.conf"
+    while IFS= read -r option; do
+      printf '%s\n' --volume "$option:$option:ro"
+    done < <(sed -n 's/^# folder: //p' "$given/pip.conf")
+    printf '%s\n' --env PIP_CONFIG_FILE=/run/given/pip.conf
+  elif [[ -n "${PIP_INDEX_URL-}" ]]; then
+    printf '%s\n' --env PIP_INDEX_URL
+  fi
+  if [[ -r "$HOME/.npmrc" ]]; then
+    cp "$HOME/.npmrc" "$given/npmrc"
+    printf '%s\n' --env NPM_CONFIG_USERCONFIG=/run/given/npmrc
+  fi
+  if [[ -r "${NETRC:-$HOME/.netrc}" ]]; then
+    cp "${NETRC:-$HOME/.netrc}" "$given/netrc"
+    printf '%s\n' --env NETRC=/run/given/netrc
+  fi
+  find "$given" -type f -exec chmod 0644 {} +
+  printf '%s\n' --volume "$given:/run/given:ro,z"
+}
