@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from ai_semble.config import Config
+from ai_semble.cores import usable_cores
 from ai_semble.metrics import Metrics
 from ai_semble.workpool import WorkPool
 from data_processor.datasets.formats import Kind, kind_named
@@ -166,7 +167,7 @@ def limits_of(config: Config) -> Limits:
     return Limits(
         memory=data.memory_limit,
         spill=data.spill_limit,
-        threads=config.resources.threads or os.cpu_count() or 1,
+        threads=config.resources.threads or usable_cores(),
         timeout_s=data.timeout_s,
         max_rows=data.max_rows,
         max_answer=data.max_answer_bytes,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import assert_never
 from fastapi import FastAPI
 
 from ai_semble.config import Config, LlmConfig
+from ai_semble.cores import usable_cores
 from ai_semble.errors import InvalidConfiguration
 from ai_semble.service import Runtime, create_service_app
 from ai_services.llm import openai_routes, routes
@@ -87,7 +87,7 @@ def settings_of(llm: LlmConfig, shared_threads: int) -> Settings:
         name=llm.model,
         context=llm.context,
         slots=llm.parallel,
-        threads=llm.threads or shared_threads or len(os.sched_getaffinity(0)),
+        threads=llm.threads or shared_threads or usable_cores(),
         batch=llm.batch,
         cache_type=llm.cache_type,
         gpu_layers=llm.gpu_layers,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from ai_semble.cores import usable_cores
 from ai_semble.errors import AiSembleError
 from ai_semble.health import HealthBoard
 from ai_semble.logs import get_logger
@@ -29,7 +29,7 @@ class NlpService:
     ) -> None:
         self.engines = engines
         self._health = health
-        self._pool = WorkPool("nlp", threads=workers or os.cpu_count() or 1, waiting=waiting, metrics=metrics)
+        self._pool = WorkPool("nlp", threads=workers or usable_cores(), waiting=waiting, metrics=metrics)
         self._texts = metrics.counter("ai_semble_nlp_texts", "Texts processed.", ["task"])
         self._seconds = metrics.histogram(
             "ai_semble_nlp_task_duration_seconds", "Time computing one request, without waiting.", ["task"]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from ai_semble.config import Config
+from ai_semble.cores import usable_cores
 from ai_services.vision.engines.classifier import Classifier
 from ai_services.vision.engines.detector import ObjectFinder
 from ai_services.vision.engines.faces import FaceFinder
@@ -72,4 +72,4 @@ class Shelf:
 
 def threads_of(config: Config) -> int:
     """Compute threads of one run: those of the configuration, or one a core that this process may use."""
-    return config.resources.threads or len(os.sched_getaffinity(0))
+    return config.resources.threads or usable_cores()
