@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Make this machine ready for Ai-semble.
 #
-# Usage: ./scripts/setup.sh [--check] [--embedded] [--no-models]
+# Usage: ./scripts/setup.sh [--check] [--embedded] [--no-images] [--no-models]
 #
 #   (nothing)      check the host, build the pod's images, fetch its models, write its settings, secret and
 #                  units (Podman >= 4.0); then `./scripts/deploy.sh start`
+#   --no-images    do not build images; those that `podman load` brought are used
 #   --no-models    do not fetch models; `./scripts/deploy.sh models pull` does it later
 #   --embedded     check the host, then install the packages and models of the embedded mode (no Podman);
 #                  `./scripts/deploy.sh start --embedded` does the same and starts
@@ -22,11 +23,12 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 source "$CHECKOUT/scripts/lib/backends.sh"
 
 main() {
-  local mode=pod only_check='' models=yes words=("$@")
+  local mode=pod only_check='' images=yes models=yes words=("$@")
   while (($#)); do
     case "$1" in
       --embedded) mode=embedded ;;
       --check) only_check=yes ;;
+      --no-images) images='' ;;
       --no-models) models='' ;;
       --help | -h) usage && return ;;
       *) die_usage "unknown option $1" "./scripts/setup.sh --help" ;;
@@ -36,20 +38,21 @@ main() {
   run_checks "$mode" ||
     die "this machine is not ready for the $mode mode" "Do what stands behind \`fix\` above, then run it again."
   if [[ -n "$only_check" ]]; then return; fi
-  "setup_$mode" "$models" ${words[@]+"${words[@]}"}
+  "setup_$mode" "$images" "$models" ${words[@]+"${words[@]}"}
 }
 
 setup_embedded() {
-  embedded_install "$1"
+  [[ -n "$1" ]] || die_usage "the embedded mode has no images" "./scripts/setup.sh --help"
+  embedded_install "$2"
   say "Ready. Start it: ./scripts/deploy.sh start --embedded"
 }
 
 setup_pod() {
-  local models="$1" backend
-  shift
+  local images="$1" models="$2" backend
+  shift 2
   exclusively "$@"
   backend="$(pod_backend)" || exit 1
-  "${backend}_setup" "$models"
+  "${backend}_setup" "$images" "$models"
   say "Ready. Start it: ./scripts/deploy.sh start"
 }
 

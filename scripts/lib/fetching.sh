@@ -29,6 +29,10 @@ fetching_options() {
     cp "${NETRC:-$HOME/.netrc}" "$given/netrc"
     printf '%s\n' --env NETRC=/run/given/netrc
   fi
+  # Of these only the names stand on the command line; the values are taken from the variables.
+  for option in HF_ENDPOINT HF_TOKEN; do
+    if [[ -n "${!option-}" ]]; then printf '%s\n' --env "$option"; fi
+  done
   find "$given" -type f -exec chmod 0644 {} +
   printf '%s\n' --volume "$given:/run/given:ro,z"
 }

@@ -64,12 +64,15 @@ image_options() {
       "Set it to a PEM file of certificates, or unset it."
     printf '%s\n' --secret "id=ca_bundle,src=$(realpath "$bundle")"
   fi
-  # pip's settings are Python's to read; a host without it has none.
+  # pip's files are Python's to read; a host without it has only the variable.
   if command -v python3 >/dev/null; then
     python3 "$CHECKOUT/scripts/lib/index_settings.py" >"$secrets/pip.conf"
     while IFS= read -r wheels; do
       printf '%s\n' --volume "$wheels:$wheels:ro"
     done < <(sed -n 's/^# folder: //p' "$secrets/pip.conf")
+    printf '%s\n' --secret "id=pip_conf,src=$secrets/pip.conf"
+  elif [[ -n "${PIP_INDEX_URL-}" ]]; then
+    printf '[global]\nindex-url = %s\n' "$PIP_INDEX_URL" >"$secrets/pip.conf"
     printf '%s\n' --secret "id=pip_conf,src=$secrets/pip.conf"
   fi
 }

@@ -54,9 +54,11 @@ pod_models() (
 
 # pod_render BACKEND FOLDER [OPTION...] - write this environment's units into a folder
 pod_render() {
-  local backend="$1" folder="$2" options=(--environment "$ENVIRONMENT")
+  local backend="$1" folder="$2" port="${AI_SEMBLE_ORCHESTRATOR__PORT-}" options=(--environment "$ENVIRONMENT")
   shift 2
-  if [[ -n "${AI_SEMBLE_ORCHESTRATOR__PORT-}" ]]; then options+=(--port "$AI_SEMBLE_ORCHESTRATOR__PORT"); fi
+  # Not given, it stays as it was.
+  if [[ -z "$port" ]] && "${backend}_is_installed"; then port="$("${backend}_port")"; fi
+  if [[ -n "$port" ]]; then options+=(--port "$port"); fi
   if [[ "$(gpu_state)" == usable ]]; then options+=(--gpu); fi
   if [[ "$(podman info --format '{{.Host.Security.SELinuxEnabled}}')" == true ]]; then options+=(--selinux); fi
   in_image "$POD_BASE" --network none --user root --volume "$folder:/out:z" -- ai-semble units render \
@@ -100,12 +102,18 @@ pod_enable_linger() {
     say "The services end when you log out. So that they do not: sudo loginctl enable-linger $(id -un)"
 }
 
-# pod_setup BACKEND MODELS - everything that a start needs; what is done already is not done again
+# pod_setup BACKEND IMAGES MODELS - everything that a start needs; what is done already is not done again. Empty words
+# leave images or models as they are.
 pod_setup() {
-  local backend="$1" models="$2" other
+  local backend="$1" images="$2" models="$3" other
   update_recover "$backend"
   say "== images"
-  build_images || exit 1 # it has said why
+  if [[ -n "$images" ]]; then
+    build_images || exit 1 # it has said why
+  else
+    pod_images_exist || die "there are not all images: $(printf 'localhost/ai-semble/%s:latest ' base "${POD_SERVICES[@]}")" \
+      "Load them (podman load --input FILE), or build them: ./scripts/setup.sh without --no-images"
+  fi
   if [[ -n "$models" ]]; then
     say "== models"
     pod_fetch_models
