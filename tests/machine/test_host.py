@@ -101,13 +101,15 @@ def test_killed_tests_leave_nothing(other_host: str, who: str) -> None:
         [sys.executable, "-c", PROGRAM, other_host], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True
     ) as tests:
         assert tests.stdout
-        keeper = int(tests.stdout.readline())
-        machine = machine_of(keeper)
-        assert machine in left_over()
-        if who == "the keeper":
-            as_root(f"kill -KILL {keeper}")
-            eventually(lambda: not processes_of(machine), "its processes end with it")
-        tests.send_signal(signal.SIGKILL)
+        try:
+            keeper = int(tests.stdout.readline())
+            machine = machine_of(keeper)
+            assert machine in left_over()
+            if who == "the keeper":
+                as_root(f"kill -KILL {keeper}")
+                eventually(lambda: not processes_of(machine), "its processes end with it")
+        finally:
+            tests.send_signal(signal.SIGKILL)
     if who == "the keeper":
         with running_host(other_host):
             pass
@@ -121,7 +123,8 @@ def machine_of(keeper: int) -> str:
 
 
 def processes_of(machine: str) -> list[str]:
-    return as_root(f"pgrep --full -- '--machine={machine} ' || true").split()
+    """The brackets keep the shell that asks from finding itself."""
+    return as_root(f"pgrep --full -- '[-]-machine={machine} ' || true").split()
 
 
 def left_over() -> str:
