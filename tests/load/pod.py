@@ -110,9 +110,12 @@ def memory(host: Host, embedded: World) -> Iterator[Row]:
 
 def of_the_pod(host: Host) -> float:
     """Everything that the user's manager runs: services, Podman's monitors, network, journal readers."""
-    total = "awk '/^Pss:/ {sum += $2} END {print sum}' $(grep --files-with-matches --no-messages"
-    group = "user@1000.service/ /proc/[0-9]*/cgroup | sed 's/cgroup$/smaps_rollup/') 2>&-"
-    return float(host.run(f"{total} {group}", user="root").stdout) / 1024
+    files = "grep --files-with-matches --no-messages user@1000.service/ /proc/[0-9]*/cgroup"
+    # Some of them may have ended meanwhile.
+    told = f"cat $({files} | sed 's/cgroup$/smaps_rollup/') 2>/dev/null"
+    return (
+        float(host.run(f"{told} | awk '/^Pss:/ {{sum += $2}} END {{print sum}}'", user="root").stdout) / 1024
+    )
 
 
 def of_embedded(embedded: World) -> float:
