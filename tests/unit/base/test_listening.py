@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from ai_semble import listening
 from ai_semble.config import Config, ServerConfig
 from ai_semble.errors import InvalidConfiguration
 from ai_semble.listening import refuse_open_address
@@ -28,3 +31,14 @@ def test_an_address_that_others_reach_is_refused_on_a_host(host: str) -> None:
 
 def test_in_a_container_any_address_is_its_own() -> None:
     refuse_open_address(listening_on("0.0.0.0"), in_container=True)  # noqa: S104 - the subject
+
+
+def test_a_container_that_is_not_of_our_images_may_share_the_network_of_its_host(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(listening, "CONTAINER_MARK", tmp_path)
+    assert not listening.is_in_our_image()
+    monkeypatch.setattr("sys.prefix", "/opt/ai-semble")
+    assert listening.is_in_our_image()
+    monkeypatch.setattr(listening, "CONTAINER_MARK", tmp_path / "absent")
+    assert not listening.is_in_our_image()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import sys
 from pathlib import Path
 
 from ai_semble.config import Config
@@ -10,6 +11,13 @@ from ai_semble.errors import InvalidConfiguration
 
 # Podman puts this file into every container.
 CONTAINER_MARK = Path("/run/.containerenv")
+# Where our images have their Python environment.
+IMAGE_ENVIRONMENT = Path("/opt/ai-semble")
+
+
+def is_in_our_image() -> bool:
+    """Another container (Toolbx, Distrobox) may well share the network of its host."""
+    return CONTAINER_MARK.exists() and Path(sys.prefix) == IMAGE_ENVIRONMENT
 
 
 def refuse_open_address(config: Config, *, in_container: bool = False) -> None:

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from ai_semble import telemetry
 from ai_semble.config import Config
-from ai_semble.listening import CONTAINER_MARK, refuse_open_address
+from ai_semble.listening import is_in_our_image, refuse_open_address
 from ai_semble.logs import configure_logs, get_logger
 from ai_semble.secrets import TOKEN_VARIABLE, ensure_token
 from ai_semble.service import Runtime, ServiceApp
@@ -26,7 +26,7 @@ def serve(service: str, config: Config) -> None:
     """Listen and answer; returns after SIGTERM or SIGINT, when the running requests have ended."""
     telemetry.switch_off()
     configure_logs(service, config.logs.level)
-    refuse_open_address(config, in_container=CONTAINER_MARK.exists())
+    refuse_open_address(config, in_container=is_in_our_image())
     allow_many_connections()
     runtime = create_runtime(service, config)
     app = SERVICES[service].create_app(runtime)
