@@ -16,11 +16,12 @@ if python="$(find_python 2>/dev/null)"; then
   exit
 fi
 [[ "$MODE" == pod ]] || bad "cannot be checked without Python" "$(install_command python3)"
-index="${PIP_INDEX_URL:-https://pypi.org/simple/}"
+index="${PIP_INDEX_URL:-https://pypi.org/simple}"
 shown="${index#*//}"
 shown="${shown##*@}"
+# One project's page, since the whole index is long. An address may hold a password, so it is no argument.
 said="$(curl --silent --show-error --output /dev/null --max-time 10 \
-  ${AI_SEMBLE_CA_BUNDLE:+--cacert "$AI_SEMBLE_CA_BUNDLE"} "$index" 2>&1)" ||
+  ${AI_SEMBLE_CA_BUNDLE:+--cacert "$AI_SEMBLE_CA_BUNDLE"} --config - <<<"url = \"${index%/}/pip/\"" 2>&1)" ||
   warn "${shown%%/*} cannot be reached (${said#curl: }; needed only to build and fetch models)" \
     "Check the network, https_proxy, PIP_INDEX_URL and AI_SEMBLE_CA_BUNDLE"
 ok "the package index answers"

@@ -17,7 +17,7 @@ fi
 
 answers() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-is_ours() { curl --silent --fail --max-time 2 "http://127.0.0.1:$1/health/live" >/dev/null 2>&1; }
+is_ours() { curl --silent --fail --noproxy '*' --max-time 2 "http://127.0.0.1:$1/health/live" >/dev/null 2>&1; }
 
 for section in "${!ports[@]}"; do
   port="${ports[$section]}"

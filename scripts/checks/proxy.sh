@@ -16,11 +16,12 @@ if [[ -z "$proxy" ]]; then
   ok "no proxy${bundle:+, CA bundle $bundle}"
   exit
 fi
-# A proxy's address may hold a password.
+# An address may hold a password, so none is shown or an argument; curl knows the variable of the proxy itself.
 shown="${proxy##*@}"
+index="${PIP_INDEX_URL:-https://pypi.org/simple}"
 status=0
-curl --silent --output /dev/null --max-time 10 --proxy "$proxy" ${bundle:+--cacert "$bundle"} \
-  "${PIP_INDEX_URL:-https://pypi.org/simple/}" || status=$?
+curl --silent --output /dev/null --max-time 10 ${bundle:+--cacert "$bundle"} \
+  --config - <<<"url = \"${index%/}/pip/\"" || status=$?
 case "$status" in
   0) ok "proxy $shown answers${bundle:+, CA bundle $bundle}" ;;
   60) warn "the proxy $shown re-signs TLS" "Set AI_SEMBLE_CA_BUNDLE to the file with its CA certificate" ;;

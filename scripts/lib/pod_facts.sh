@@ -30,7 +30,7 @@ pod_facts() {
 pod_ask_health() {
   local answer service
   # 503 is an answer, too.
-  answer="$(curl --silent --max-time 4 "http://127.0.0.1:$1/health" 2>/dev/null || true)"
+  answer="$(curl --silent --noproxy '*' --max-time 4 "http://127.0.0.1:$1/health" 2>/dev/null || true)"
   printf '\n=== health\n%s\n' "$answer"
   if [[ "$answer" == '{'* ]]; then return; fi
   for service in "${POD_SERVICES[@]:1}"; do
@@ -104,7 +104,10 @@ pod_logs() {
         shift
         ;;
       -*) die_usage "logs does not know $1" "./scripts/deploy.sh --help" ;;
-      *) service="$1" ;;
+      *)
+        [[ -z "$service" ]] || die_usage "logs knows one service or all, not $service and $1" "./scripts/deploy.sh --help"
+        service="$1"
+        ;;
     esac
     shift
   done
