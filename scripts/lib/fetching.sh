@@ -12,14 +12,11 @@ fetching_options() {
     cp "$AI_SEMBLE_CA_BUNDLE" "$given/ca.pem"
     printf '%s\n' --env PIP_CERT=/run/given/ca.pem
   fi
-  if command -v python3 >/dev/null; then
-    python3 "$CHECKOUT/scripts/lib/index_settings.py" >"$given/pip.conf"
+  if pip_settings "$given/pip.conf"; then
     while IFS= read -r option; do
       printf '%s\n' --volume "$option:$option:ro"
     done < <(sed -n 's/^# folder: //p' "$given/pip.conf")
     printf '%s\n' --env PIP_CONFIG_FILE=/run/given/pip.conf
-  elif [[ -n "${PIP_INDEX_URL-}" ]]; then
-    printf '%s\n' --env PIP_INDEX_URL
   fi
   if [[ -r "$HOME/.npmrc" ]]; then
     cp "$HOME/.npmrc" "$given/npmrc"

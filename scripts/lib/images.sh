@@ -64,16 +64,24 @@ image_options() {
       "Set it to a PEM file of certificates, or unset it."
     printf '%s\n' --secret "id=ca_bundle,src=$(realpath "$bundle")"
   fi
-  # pip's files are Python's to read; a host without it has only the variable.
-  if command -v python3 >/dev/null; then
-    python3 "$CHECKOUT/scripts/lib/index_settings.py" >"$secrets/pip.conf"
+  if pip_settings "$secrets/pip.conf"; then
     while IFS= read -r wheels; do
       printf '%s\n' --volume "$wheels:$wheels:ro"
     done < <(sed -n 's/^# folder: //p' "$secrets/pip.conf")
     printf '%s\n' --secret "id=pip_conf,src=$secrets/pip.conf"
+  fi
+}
+
+# pip_settings FILE - write the user's settings of pip into one file; fails when there are none that can be known
+pip_settings() {
+  # pip's files are Python's to read; a host without it, or with an old one, has only the variable.
+  if python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null; then
+    python3 "$CHECKOUT/scripts/lib/index_settings.py" >"$1" ||
+      die "the settings of pip cannot be read" "Correct what the lines above name (pip config list), then run it again."
   elif [[ -n "${PIP_INDEX_URL-}" ]]; then
-    printf '[global]\nindex-url = %s\n' "$PIP_INDEX_URL" >"$secrets/pip.conf"
-    printf '%s\n' --secret "id=pip_conf,src=$secrets/pip.conf"
+    printf '[global]\nindex-url = %s\n' "$PIP_INDEX_URL" >"$1"
+  else
+    return 1
   fi
 }
 

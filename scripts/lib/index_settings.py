@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import configparser
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,4 +136,7 @@ def _is_true(word: str) -> bool:
 
 
 if __name__ == "__main__":
-    print(IndexSettings.read(os.environ).as_pip_conf(), end="")
+    try:
+        print(IndexSettings.read(os.environ).as_pip_conf(), end="")
+    except SetupError as error:
+        sys.exit(f"{error} {error.hint}")
