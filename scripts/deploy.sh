@@ -131,7 +131,11 @@ act_alone() {
 models() {
   (($#)) || die_usage "models needs a command" "./scripts/deploy.sh models list"
   local backend=embedded
-  if [[ -z "$CHOSEN" ]] && { quadlet_is_installed || kube_is_installed; }; then backend="$(backend_in_use)"; fi
+  case "$CHOSEN" in
+    embedded) ;;
+    dev) backend="$(pod_backend)" || exit 1 ;;
+    *) if quadlet_is_installed || kube_is_installed; then backend="$(backend_in_use)"; fi ;;
+  esac
   "${backend}_models" "$@"
 }
 

@@ -10,6 +10,8 @@ POD_BASE=localhost/ai-semble/base:latest
 POD_MODELS=ai-semble-models
 # Long enough for a cold disk and a large model.
 POD_START_LIMIT_S="${AI_SEMBLE_START_LIMIT_S:-300}"
+# One for all environments of this user: their images are the same.
+POD_LOCK="${XDG_RUNTIME_DIR:-$HOME}/ai-semble.lock"
 # Deaths in one start after which waiting longer is of no use.
 POD_TOO_MANY_RESTARTS=4
 
@@ -63,15 +65,14 @@ local_zone() {
   printf '<%s>%s%s:%s\n' "$offset" "$sign" "${offset:1:2}" "${offset:3:2}"
 }
 
-# exclusively WORD... - run this script again as the only one that changes this environment
+# exclusively WORD... - run this script again as the only one that changes an environment of this user
 exclusively() {
   if [[ "${AI_SEMBLE_LOCKED-}" == "$PREFIX" ]]; then return; fi
   command -v flock >/dev/null 2>&1 || die "flock is not installed" "Install util-linux; it keeps two starts apart."
-  local file="${XDG_RUNTIME_DIR:-$HOME}/$PREFIX.lock"
-  if ! flock --nonblock "$file" true; then say "Another setup, start or stop of $PREFIX is at work; waiting for it"; fi
+  if ! flock --nonblock "$POD_LOCK" true; then say "Another setup, start, stop or update is at work; waiting for it"; fi
   export AI_SEMBLE_LOCKED="$PREFIX"
   # --close: what Podman leaves running must not keep the lock.
-  exec flock --close "$file" bash "$0" "$@"
+  exec flock --close "$POD_LOCK" bash "$0" "$@"
 }
 
 pod_images_exist() {

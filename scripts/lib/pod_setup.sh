@@ -79,7 +79,8 @@ pod_install() {
     [[ -e "$folder/$(basename "$file")" ]] || rm -f "$file"
   done < <(pod_installed "$backend")
   for file in "$folder"/*; do
-    install_file "$file" "$("${backend}_place" "$(basename "$file")")"
+    install_file "$file" "$("${backend}_place" "$(basename "$file")")" ||
+      die "the units could not be written" "The lines above say why; free some disk space if it is full. Then run it again."
   done
   rm -rf "$folder"
   trap - EXIT
@@ -89,10 +90,8 @@ pod_install() {
 # install_file FROM TO - only when it is different, and whole at any moment
 install_file() {
   if cmp --silent "$1" "$2"; then return; fi
-  mkdir -p "$(dirname "$2")"
-  cp "$1" "$2.new"
-  chmod 0644 "$2.new"
-  mv "$2.new" "$2"
+  # Whoever calls it in a condition has switched `set -e` off.
+  mkdir -p "$(dirname "$2")" && cp "$1" "$2.new" && chmod 0644 "$2.new" && mv "$2.new" "$2"
 }
 
 # pod_enable_linger - let the services outlive the login, where this user may say so
@@ -106,6 +105,10 @@ pod_enable_linger() {
 # leave images or models as they are.
 pod_setup() {
   local backend="$1" images="$2" models="$3" other
+  # The pod of an environment `llm` would have the name of a container of the default one.
+  [[ ! "$ENVIRONMENT" =~ (^|-)(orchestrator|llm|vision|nlp|data-processor|shell)$ ]] ||
+    die_usage "the environment's name is $ENVIRONMENT, which ends as a container's does" "Take another name, as ${ENVIRONMENT}s."
+  [[ "$ENVIRONMENT" != dev ]] || die_usage "dev is the development pod's name" "Start that one: ./scripts/deploy.sh start --dev"
   update_recover "$backend"
   say "== images"
   if [[ -n "$images" ]]; then

@@ -35,7 +35,7 @@ update_main() {
     die_usage "--timeout needs a number of seconds, not $UPDATE_LIMIT_S" "Such as: --timeout 600"
   [[ "$ENVIRONMENT" != dev ]] ||
     die "the development pod runs your source; there is nothing to update" \
-      "Its images and units are made anew by: ./scripts/setup.sh && ./scripts/deploy.sh restart --dev"
+      "Make its images and units anew: ./scripts/setup.sh && ./scripts/deploy.sh stop --dev && ./scripts/deploy.sh start --dev"
   update_recover "$backend"
   pod_is_running "$backend" ||
     die "Ai-semble is not running, so new images cannot be tried" \

@@ -82,7 +82,7 @@ update_drop() { rm -rf "$(update_journal)" "$(update_saved)"; }
 # update_notice - one line for those who only look
 update_notice() {
   [[ -e "$(update_journal)" ]] || return 0
-  if flock --nonblock "${XDG_RUNTIME_DIR:-$HOME}/$PREFIX.lock" true; then
+  if flock --nonblock "$POD_LOCK" true; then
     say "An update was interrupted; ./scripts/deploy.sh start puts back what ran before."
   else
     say "An update is at work."
@@ -130,7 +130,7 @@ update_undo() {
   # shellcheck disable=SC2034 # update_restart reads it
   UPDATE_LIMIT_S="$POD_START_LIMIT_S"
   for name in "${UPDATE_IMAGES[@]}"; do podman tag "${UPDATE_OLD[$name]}" "$(image "$name" latest)"; done
-  update_restore_units "$backend"
+  update_restore_units "$backend" || status=1
   for ((at = ${#UPDATE_ORDER[@]} - 1; at >= 0; at--)); do
     service="${UPDATE_ORDER[at]}"
     if [[ "${UPDATE_PHASE[$service]}" != waiting ]]; then touched+=("$service"); fi
@@ -154,14 +154,15 @@ update_undo() {
 }
 
 update_restore_units() {
-  local saved file
+  local saved file status=0
   saved="$(update_saved)"
   [[ -d "$saved" ]] || return 0
   while IFS= read -r file; do
     [[ -e "$saved/$(basename "$file")" ]] || rm -f "$file"
   done < <(pod_installed "$1")
-  for file in "$saved"/*; do install_file "$file" "$("$1_place" "$(basename "$file")")"; done
+  for file in "$saved"/*; do install_file "$file" "$("$1_place" "$(basename "$file")")" || status=1; done
   systemctl --user daemon-reload
+  return "$status"
 }
 
 # update_finish BACKEND - the new images are the ones now; may run twice
