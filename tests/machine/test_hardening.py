@@ -54,7 +54,8 @@ def test_it_writes_only_where_it_must(running: Installed, service: str) -> None:
     inside(
         running, service, f"for folder in /tmp {HOME}; do touch $folder/written && rm $folder/written; done"
     )
-    assert "tmpfs" in inside(running, service, "stat --file-system --format %T /tmp")
+    if running.host.recipe.backend == "quadlet":  # Podman 4 knows no folder in memory in a pod's description
+        assert "tmpfs" in inside(running, service, "stat --file-system --format %T /tmp")
 
 
 @each_service
@@ -64,8 +65,7 @@ def test_it_has_its_own_volume_and_nobody_elses(running: Installed, service: str
     for volume, owner in OWNERS.items():
         assert (volume in names) == (service == owner)
     assert ("ai-semble-models" in names) == (service in WITH_MODELS)
-    for mount in mounts.values():
-        assert mount["RW"] == (mount.get("Name") in OWNERS or mount["Type"] == "tmpfs"), mount
+    assert {folder for folder, mount in mounts.items() if mount["RW"]} <= {"/tmp", HOME}  # noqa: S108
 
 
 @pytest.mark.parametrize("service", sorted(WITH_MODELS))
