@@ -89,5 +89,6 @@ def _ip(*words: str) -> list[dict[str, Any]]:
 
 
 def _network(destination: str) -> ipaddress.IPv4Network | None:
-    """None for the default route, which overlaps with everything and forbids nothing."""
-    return None if destination == "default" else ipaddress.IPv4Network(destination)
+    """None for a default route, which overlaps with everything and forbids nothing; a VPN's has two halves."""
+    known = None if destination == "default" else ipaddress.IPv4Network(destination)
+    return known if known and known.prefixlen > 1 else None

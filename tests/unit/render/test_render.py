@@ -11,8 +11,7 @@ from ai_semble.errors import InvalidConfiguration
 from ai_semble.render.commands import parse_limits
 from ai_semble.render.keys import entries
 from ai_semble.render.quadlet import files as quadlets
-from ai_semble.render.rendering import folder_of, render
-from ai_semble.render.variants import Backend, Controller, Environment, Host, Version
+from ai_semble.render.variants import Controller, Environment, Host, Version
 from ai_semble.topology import SERVICES
 
 from .variants import GOLDENS, VARIANTS, read
@@ -96,14 +95,6 @@ def test_every_file_says_what_it_is_and_how_to_change_it(name: str) -> None:
         assert head.startswith("# ")
         assert "Made by `ai-semble units render`" in head
         assert "To change it" in head
-
-
-@pytest.mark.parametrize("backend", Backend)
-def test_every_file_has_a_folder_where_podman_or_systemd_finds_it(backend: Backend) -> None:
-    version = Version(5, 4) if backend is Backend.QUADLET else Version(4, 3)
-    folders = {folder_of(name) for name in render(Host(version), Environment())}
-    assert "systemd/user" in folders
-    assert len(folders) == 2
 
 
 @pytest.mark.parametrize("text", ["5", "five.four", ""])

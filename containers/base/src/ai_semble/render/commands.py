@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ai_semble.errors import InvalidConfiguration
-from ai_semble.render.rendering import folder_of, render
+from ai_semble.render.rendering import render
 from ai_semble.render.variants import Backend, Controller, Environment, Host, Version
 
 app = typer.Typer(help="Write the units of an environment.", no_args_is_help=True)
@@ -56,16 +56,6 @@ def write(
     output.mkdir(parents=True, exist_ok=True)
     for name, text in render(host, Environment.of(environment, port, dev)).items():
         (output / name).write_text(text, encoding="utf-8")
-
-
-@app.command("list")
-def names(
-    backend: BackendOption = Backend.QUADLET, environment: NameOption = "default", dev: DevOption = ""
-) -> None:
-    """Print each file and the folder that it belongs into, below ~/.config."""
-    host = Host(podman=Version.parse(_DEFAULT_VERSIONS[backend]))
-    for name in render(host, Environment.of(environment, None, dev)):
-        typer.echo(f"{folder_of(name)}\t{name}")
 
 
 def parse_limits(text: str) -> frozenset[Controller]:

@@ -13,14 +13,3 @@ def render(host: Host, environment: Environment) -> dict[str, str]:
             return quadlet.files(host, environment)
         case Backend.KUBE:
             return kube.files(host, environment)
-
-
-def folder_of(name: str) -> str:
-    """Where a file belongs, below the user's configuration folder (~/.config)."""
-    match name.rsplit(".", 1)[-1]:
-        case "service" | "target":
-            return "systemd/user"
-        case "yaml":
-            return "containers/ai-semble"
-        case _:
-            return "containers/systemd/ai-semble"
