@@ -47,6 +47,16 @@ def test_a_service_that_works_is_well(door: Door, service: str) -> None:
         assert ask(door, service, 60).reason == ""
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_what_a_newer_service_adds_to_its_answer_is_no_illness(door: Door, service: str) -> None:
+    """The old image asks the new one."""
+    for question in questions_for(service, door.config):
+        answer = json.loads(answer_to(question, door, service))
+        for part in (answer, *(answer.get("results") or ())):
+            part["added"] = 1
+        question.judge(json.dumps(answer).encode())
+
+
 @pytest.mark.parametrize("service", sorted(SERVICES.keys() - {ORCHESTRATOR.name}))
 def test_an_answer_to_another_question_is_found_out(door: Door, service: str) -> None:
     """The questions differ each time; with 1,000 numbers, 64 patterns and 1,024 sizes some pairs are equal."""

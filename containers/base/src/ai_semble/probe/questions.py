@@ -21,7 +21,6 @@ from ai_semble.config import Config
 from ai_semble.schemas.data_answers import ProcessAnswer, ProfileResult
 from ai_semble.schemas.health import EnvironmentHealth
 from ai_semble.schemas.llm import CompletionAnswer
-from ai_semble.schemas.nlp_answers import NlpAnswer, Sentiment
 from ai_semble.schemas.vision import VisionResponse, VisionTask
 from ai_semble.topology import DATA, LLM, NLP, ORCHESTRATOR, SERVICES, VISION
 
@@ -136,16 +135,30 @@ def png(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + parts
 
 
+class _Scores(BaseModel):
+    positive: float
+    neutral: float
+    negative: float
+
+
+class _Feeling(BaseModel):
+    label: str
+    scores: _Scores
+
+
+class _Feelings(BaseModel):
+    """Only what is judged: the schema of the API refuses what a newer service adds, which is no illness."""
+
+    results: list[_Feeling]
+
+
 def _feelings() -> Question:
     praised = [secrets.choice((True, False)) for _ in range(6)]
     texts = [_PRAISE if good else _BLAME for good in praised]
     expected = ["positive" if good else "negative" for good in praised]
 
     def judge(raw: bytes) -> None:
-        results = _read(NlpAnswer, raw).results or []
-        if not all(isinstance(result, Sentiment) for result in results):
-            raise Implausible("it answered another task than sentiment")
-        feelings = [result for result in results if isinstance(result, Sentiment)]
+        feelings = _read(_Feelings, raw).results
         found = [feeling.label for feeling in feelings]
         if found != expected:
             raise Implausible(
