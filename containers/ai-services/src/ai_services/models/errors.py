@@ -32,7 +32,7 @@ class UnknownModel(NotFound):
     """No catalogue knows a model of this name."""
 
     code, title = "model_unknown", "No catalogue knows this model"
-    hint = "See which there are with: ai-semble models list"
+    hint = "See which there are with: ./scripts/deploy.sh models list"
 
 
 class CatalogueInvalid(InvalidRequest):

@@ -16,6 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.table import Column
 
 Advance = Callable[[int], None]
 LINE_EVERY_S = 5.0
@@ -51,9 +52,10 @@ class TerminalReporter:
         columns = (
             TextColumn("  {task.description}"),
             BarColumn(bar_width=30),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(compact=True),
+            # The bar gives way to them on a narrow terminal, where they would become two lines.
+            DownloadColumn(table_column=Column(no_wrap=True)),
+            TransferSpeedColumn(table_column=Column(no_wrap=True)),
+            TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
         )
         with Progress(*columns, console=self._console) as progress:
             task = progress.add_task(label, total=total, completed=done)
