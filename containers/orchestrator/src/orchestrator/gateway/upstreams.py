@@ -175,7 +175,10 @@ class Upstreams:
 
     def _count(self, upstream: Upstream, error: AiSembleError) -> None:
         self._failures.labels(upstream.name, error.code).inc()
-        log.warning("upstream_failed", upstream=upstream.name, code=error.code, detail=error.detail)
+        # That a service is busy, or a request bad, is no fault of the platform.
+        is_fault = isinstance(error, ServiceUnavailable | BadGateway | DeadlineExceeded)
+        say = log.error if is_fault else log.warning
+        say("upstream_failed", upstream=upstream.name, code=error.code, detail=error.detail)
 
 
 def origins(config: Config) -> Mapping[str, str]:
