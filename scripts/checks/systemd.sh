@@ -13,4 +13,9 @@ command -v systemctl >/dev/null 2>&1 ||
 systemctl --user show-environment >/dev/null 2>&1 ||
   bad "systemd of this user does not answer" \
     "$(install_command dbus-user-session), then log out and in again; systemctl --user status says more"
+# Units and scripts must look into the same folder.
+theirs="$(systemctl --user show-environment | sed -n 's/^XDG_CONFIG_HOME=//p')"
+[[ "${XDG_CONFIG_HOME:-$HOME/.config}" == "${theirs:-$HOME/.config}" ]] ||
+  bad "XDG_CONFIG_HOME is $XDG_CONFIG_HOME here and ${theirs:-not set} for systemd" \
+    "Unset it, or let systemd know it, too: a line in ~/.config/environment.d/10-xdg.conf, then log in again"
 ok "systemd user session"

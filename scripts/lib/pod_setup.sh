@@ -56,7 +56,8 @@ pod_models() (
 pod_render() {
   local backend="$1" folder="$2" port="${AI_SEMBLE_ORCHESTRATOR__PORT-}" options=(--environment "$ENVIRONMENT")
   shift 2
-  # Not given, it stays as it was.
+  # The variable is the normal pod's; not given, the port stays as it was.
+  if [[ "$ENVIRONMENT" == dev ]]; then port=''; fi
   if [[ -z "$port" ]] && "${backend}_is_installed"; then port="$("${backend}_port")"; fi
   if [[ -n "$port" ]]; then options+=(--port "$port"); fi
   if [[ "$(gpu_state)" == usable ]]; then options+=(--gpu); fi

@@ -147,8 +147,10 @@ def changed_source(running: Installed) -> Iterator[None]:
     """A source file that makes one image old."""
     file = "containers/data-processor/src/data_processor/app.py"
     running.script(f"cp {file} /tmp/kept && echo '# changed' >>{file}")
-    yield
-    running.script(f"cp /tmp/kept {file}")
+    try:
+        yield
+    finally:
+        running.script(f"cp /tmp/kept {file}")
 
 
 def killed_when(running: Installed, sign: str) -> str:
