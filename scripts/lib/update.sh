@@ -251,8 +251,9 @@ update_all_new() {
 
 # update_deaths SERVICE... - how often Podman itself has restarted one of them, as it does in a kube pod
 update_deaths() {
-  podman container inspect --format '{{.RestartCount}}' "${@/#/$PREFIX-}" 2>/dev/null | sort -n | tail -n 1 |
-    grep . || echo 0
+  # Those that are not there yet are what Podman fails over, after it has told of the others.
+  { podman container inspect --format '{{.RestartCount}}' "${@/#/$PREFIX-}" 2>/dev/null || true; } |
+    awk '$1 > most { most = $1 } END { print most + 0 }'
 }
 
 # --- asking
