@@ -63,11 +63,11 @@ choose() {
   local option
   for option in "$@"; do
     case "$option" in
-      --dev)
-        CHOSEN=dev
-        pod_choose dev
+      --dev | --embedded)
+        [[ -z "$CHOSEN" || "--$CHOSEN" == "$option" ]] || die_usage "--dev and --embedded exclude each other" "$HELP"
+        CHOSEN="${option#--}"
+        if [[ "$CHOSEN" == dev ]]; then pod_choose dev; fi
         ;;
-      --embedded) CHOSEN=embedded ;;
       --help | -h)
         usage
         exit
@@ -127,14 +127,21 @@ act_alone() {
   act "$@"
 }
 
-# Models are the same for every environment; without any, the embedded one is made to handle them.
+# Models are the same for every pod; without Podman the embedded mode is made to handle its own.
 models() {
   (($#)) || die_usage "models needs a command" "./scripts/deploy.sh models list"
   local backend=embedded
   case "$CHOSEN" in
     embedded) ;;
     dev) backend="$(pod_backend)" || exit 1 ;;
-    *) if quadlet_is_installed || kube_is_installed; then backend="$(backend_in_use)"; fi ;;
+    *)
+      if quadlet_is_installed || kube_is_installed; then
+        backend="$(backend_in_use)"
+      elif ! embedded_is_installed && command -v podman >/dev/null 2>&1; then
+        die "Ai-semble is not set up for this user" \
+          "Set it up: ./scripts/setup.sh; for the embedded mode: ./scripts/deploy.sh models $* --embedded"
+      fi
+      ;;
   esac
   "${backend}_models" "$@"
 }

@@ -51,6 +51,7 @@ setup_pod() {
   local images="$1" models="$2" backend
   shift 2
   exclusively "$@"
+  trap 'say; say "Interrupted. Run it again: it goes on where it stopped."; exit 130' INT
   backend="$(pod_backend)" || exit 1
   "${backend}_setup" "$images" "$models"
   say "Ready. Start it: ./scripts/deploy.sh start"

@@ -12,6 +12,15 @@ if [[ -z "${XDG_RUNTIME_DIR-}" && -d "/run/user/$UID" ]]; then export XDG_RUNTIM
 
 say() { printf '%s\n' "$*" >&2; }
 
+# show_line TEXT - on a terminal, in the place of the one before; one that were two lines could not be wiped out
+show_line() {
+  local width
+  width="$(stty size 2>/dev/null </dev/tty | cut -d ' ' -f 2)" || width=80
+  if ((${width:-0} < 20)); then width=80; fi
+  if ((${#1} >= width)); then set -- "${1:0:width-2}…"; fi
+  printf '\r\033[K%s' "$1" >&2
+}
+
 # die MESSAGE HINT - one line of what went wrong, one line of what to do
 die() {
   printf 'error: %s\nhint:  %s\n' "$1" "$2" >&2

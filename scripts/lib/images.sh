@@ -30,13 +30,36 @@ build_image() (
   log="$(image_log "$name")"
   secrets="$(mktemp -d)"
   trap 'rm -rf "$secrets"' EXIT
+  # Podman ends on Ctrl-C as on a failure.
+  trap 'exit 130' INT
   say "Building $(image "$name" "$tag")"
   image_options "$name" "$tag" "$secrets" >"$secrets/options"
   mapfile -t options <"$secrets/options"
   cd "$CHECKOUT" || exit
-  podman build "${options[@]}" --tag "$(image "$name" "$tag")" "$folder" >"$log" 2>&1 || die_build "$name" "$log"
+  watcher='' failed=''
+  if [[ -t 2 ]]; then
+    show_build "$log" "$began" &
+    watcher=$!
+  fi
+  podman build "${options[@]}" --tag "$(image "$name" "$tag")" "$folder" >"$log" 2>&1 || failed=yes
+  if [[ -n "$watcher" ]]; then
+    kill "$watcher" 2>/dev/null || true
+    wait "$watcher" 2>/dev/null || true
+    show_line ''
+  fi
+  if [[ -n "$failed" ]]; then die_build "$name" "$log"; fi
   say "  $(image "$name" "$tag"): $((SECONDS - began)) s, $(image_size "$name" "$tag")"
 )
+
+# show_build LOG BEGAN - until it is ended: how long the build has taken, and its latest step
+show_build() {
+  local step
+  trap - EXIT
+  while sleep 1; do
+    step="$(grep 'STEP [0-9]' "$1" | tail -n 1 | sed 's# --mount=[^ ]*##g; s#  *# #g; s#/usr/local/lib/ai-semble/##g')"
+    show_line "  $((SECONDS - $2)) s  $step"
+  done
+}
 
 # image_folder NAME - the folder that holds the image's Containerfile, seen from the checkout
 image_folder() {

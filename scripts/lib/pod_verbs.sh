@@ -38,7 +38,7 @@ pod_wait() {
     unready="$("${backend}_unready")"
     shown="$(tr '\n' ',' <<<"$unready" | sed 's/,$//; s/,/, /g')"
     if [[ -t 2 ]]; then
-      printf '\r\033[K%s s  waiting for %s' "$((SECONDS - began))" "$shown" >&2
+      show_line "$((SECONDS - began)) s${shown:+  waiting for $shown}"
     elif [[ "$unready" != "$before" && -n "$unready" ]]; then
       say "  $((SECONDS - began)) s  waiting for $shown"
     fi

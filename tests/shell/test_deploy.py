@@ -20,7 +20,15 @@ def test_help_is_the_comment_at_its_head(shell: Shell) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [[], ["nonsense"], ["start", "--nonsense"], ["stop", "now"], ["status", "--yaml"], ["models"]],
+    [
+        [],
+        ["nonsense"],
+        ["start", "--nonsense"],
+        ["stop", "now"],
+        ["status", "--yaml"],
+        ["models"],
+        ["start", "--dev", "--embedded"],
+    ],
     ids=" ".join,
 )
 def test_wrong_usage_ends_with_2_and_a_hint(shell: Shell, words: list[str]) -> None:
@@ -111,6 +119,14 @@ def test_words_reach_the_backend(shell: Shell, words: list[str], handed_over: st
     shell.install_embedded()
     answer = shell.run("deploy.sh", *words)
     assert (answer.returncode, answer.stdout) == (0, f"ai-semble {handed_over}\n")
+
+
+def test_models_where_a_pod_can_be_but_is_not_set_up_install_nothing(shell: Shell) -> None:
+    shell.stub("podman", PODMAN.format(version="5.4.2"))
+    answer = shell.run("deploy.sh", "models", "list")
+    assert (answer.returncode, answer.stdout) == (1, "")
+    assert "hint:  Set it up: ./scripts/setup.sh" in answer.stderr
+    assert "./scripts/deploy.sh models list --embedded" in answer.stderr
 
 
 @pytest.mark.parametrize("verb", ["stop", "status", "health", "logs", "restart"])
