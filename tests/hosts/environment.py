@@ -29,7 +29,7 @@ class Installed:
         self, line: str, check: bool = True, timeout: float = START_WITHIN_S
     ) -> subprocess.CompletedProcess[str]:
         """Run a line as typed in the checkout: `./scripts/deploy.sh status`."""
-        return self.host.run(f"cd {CLONE} && {line}", check=check, timeout=timeout)
+        return self.host.run(f"cd {CLONE} || exit\n{line}", check=check, timeout=timeout)
 
     def deploy(
         self, *words: str, check: bool = True, timeout: float = START_WITHIN_S

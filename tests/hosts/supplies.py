@@ -56,9 +56,11 @@ def put_models(host: Host) -> None:
         archive = Path(folder, "models.tar")
         subprocess.run([*pack, "--file", str(archive)], check=True)
         host.put(archive, "models.tar")
+    # The volume's own folder is root's until a container of ours mounts the empty volume.
     host.run(
         f"podman volume create {MODELS_VOLUME} && podman volume import {MODELS_VOLUME} models.tar"
-        " && rm models.tar",
+        f" && podman unshare chown {OWNER}:{OWNER} "
+        f"\"$(podman volume inspect --format '{{{{.Mountpoint}}}}' {MODELS_VOLUME})\" && rm models.tar",
         timeout=300,
     )
 

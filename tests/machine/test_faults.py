@@ -178,4 +178,6 @@ def test_an_interrupted_setup_goes_on_where_it_stopped(
         assert "== settings" not in shown
         assert is_well(running, api), "what runs goes on"
         assert "Ready." in running.script("./scripts/setup.sh 2>&1", timeout=600).stdout
+    # The image of the source as it is, for the tests that follow.
+    running.script("./scripts/setup.sh", timeout=600)
     running.deploy("restart")

@@ -37,7 +37,7 @@ def newer_generator(host: Host) -> str:
     host.run(
         f"""set -e
         rm -rf /var/tmp/newer-podman; mkdir -p /var/tmp/newer-podman/apt/lists/partial; cd /var/tmp/newer-podman
-        mirror=$(apt-get indextargets --format '$(REPO_URI)' | head -n 1)
+        mirror=$(grep --only-matching --max-count 1 'https*://[^ ]*' /etc/apt/sources.list)
         keyring=/usr/share/keyrings/debian-archive-keyring.gpg
         echo "deb [signed-by=$keyring] $mirror {NEWER_RELEASE} main" > apt/sources.list
         options="-o Dir::Etc::SourceList=$PWD/apt/sources.list -o Dir::Etc::SourceParts=/dev/null"
