@@ -198,7 +198,7 @@ update_step() {
 
 # update_restart BACKEND SERVICE... - restart what runs these, wait until they are healthy; otherwise print the reason
 update_restart() {
-  local backend="$1" unit began=$SECONDS before deaths deaths_before state
+  local backend="$1" unit began=$SECONDS before deaths deaths_before restarts guilty state
   shift
   unit="$("${backend}_unit_of" "$1")"
   before="$(update_containers "$@")"
@@ -215,9 +215,10 @@ update_restart() {
     fi
     deaths="$(update_property "$unit" NRestarts)"
     if ((deaths < deaths_before)); then deaths_before=0; fi
-    deaths=$((deaths - deaths_before + $(update_deaths "$@")))
+    read -r restarts guilty < <(update_deaths "$before" "$@") || restarts=0 guilty=
+    deaths=$((deaths - deaths_before + restarts))
     if ((deaths >= UPDATE_TOO_MANY_DEATHS)); then
-      echo "$(update_guilty "$backend" "$@") ended $deaths times within $((SECONDS - began)) s of its start"
+      echo "${guilty:-$(update_guilty "$backend" "$@")} ended $deaths times within $((SECONDS - began)) s of its start"
       return 1
     fi
     sleep 0.5
@@ -249,11 +250,15 @@ update_all_new() {
   [[ "$(grep -c . <<<"$now")" == "$#" ]] && ! grep -qxF -f <(grep . <<<"$before" || echo none) <<<"$now"
 }
 
-# update_deaths SERVICE... - how often Podman itself has restarted one of them, as it does in a kube pod
+# update_deaths BEFORE SERVICE... - a line `DEATHS SERVICE`, most first, for each whose new container Podman itself has
+# restarted, as it does in a kube pod; the old one's deaths are not the new one's
 update_deaths() {
-  # Those that are not there yet are what Podman fails over, after it has told of the others.
-  { podman container inspect --format '{{.RestartCount}}' "${@/#/$PREFIX-}" 2>/dev/null || true; } |
-    awk '$1 > most { most = $1 } END { print most + 0 }'
+  local before="$1"
+  shift
+  # Over those that are not there yet Podman fails, after it has told of the others.
+  { podman container inspect --format '{{.Id}} {{.RestartCount}} {{.Name}}' "${@/#/$PREFIX-}" 2>/dev/null || true; } |
+    awk -v prefix="$PREFIX-" -v before="${before//$'\n'/ }" \
+      '$2 > 0 && !index(before, $1) { sub("^/?" prefix, "", $3); print $2, $3 }' | sort -rn
 }
 
 # --- asking
