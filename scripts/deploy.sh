@@ -173,7 +173,21 @@ uninstall() {
     esac
     shift
   done
-  act_alone uninstall "$confirmed" "$with_data"
+  if [[ -n "$with_data" ]] && ! is_any_installed && [[ -n "$(pod_volumes)" ]]; then
+    exclusively "${WORDS[@]}"
+    pod_uninstall_kept "$confirmed"
+  else
+    act_alone uninstall "$confirmed" "$with_data"
+  fi
+}
+
+# is_any_installed - whether there is what backend_meant finds
+is_any_installed() {
+  case "$CHOSEN" in
+    embedded) return 0 ;; # it keeps nothing in volumes
+    dev) quadlet_is_installed || kube_is_installed ;;
+    *) quadlet_is_installed || kube_is_installed || embedded_is_installed ;;
+  esac
 }
 
 no_options() {

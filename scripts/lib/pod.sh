@@ -71,8 +71,14 @@ exclusively() {
   command -v flock >/dev/null 2>&1 || die "flock is not installed" "Install util-linux; it keeps two starts apart."
   if ! flock --nonblock "$POD_LOCK" true; then say "Another setup, start, stop or update is at work; waiting for it"; fi
   export AI_SEMBLE_LOCKED="$PREFIX"
-  # --close: what Podman leaves running must not keep the lock.
-  exec flock --close "$POD_LOCK" bash "$0" "$@"
+  local lock
+  exec {lock}>"$POD_LOCK"
+  flock "$lock"
+  # Interrupted, the work itself says what it does about it; the lock is kept, and the prompt waits, until then.
+  trap : INT
+  # Without the descriptor: what Podman leaves running must not keep the lock.
+  bash "$0" "$@" {lock}>&- || exit
+  exit 0
 }
 
 pod_images_exist() {

@@ -111,7 +111,7 @@ pod_setup() {
     die_usage "the environment's name is $ENVIRONMENT, which ends as a container's does" "Take another name, as ${ENVIRONMENT}s."
   [[ "$ENVIRONMENT" != dev ]] || die_usage "dev is the development pod's name" "Start that one: ./scripts/deploy.sh start --dev"
   update_recover "$backend"
-  say "== images"
+  say "== images (the first time about 0.4 GB of packages to fetch, and some minutes)"
   if [[ -n "$images" ]]; then
     build_images || exit 1 # it has said why
   else

@@ -113,7 +113,7 @@ pod_remove_units() {
 
 # pod_uninstall BACKEND CONFIRMED WITH_DATA - take away what setup and start made; data stay unless asked
 pod_uninstall() {
-  local backend="$1" confirmed="$2" with_data="$3" name volumes=("$PREFIX-data" "$PREFIX-state") kept=()
+  local backend="$1" confirmed="$2" with_data="$3" name volumes
   local what="the units, containers, network and secret of $PREFIX" is_last=
   if (($(pod_environments | wc -l) <= 1)); then is_last=yes what+=", the images"; fi
   if [[ -n "$with_data" ]]; then what+=", its data and jobs${is_last:+, the models}"; fi
@@ -129,17 +129,39 @@ pod_uninstall() {
     for name in "${POD_SERVICES[@]}" base; do
       podman image rm --force "localhost/ai-semble/$name:"{latest,next,before,previous} >/dev/null 2>&1 || true
     done
-    volumes+=("$POD_MODELS")
   else
     say "Kept, since other environments use them: the images and models"
   fi
-  for name in "${volumes[@]}"; do
-    podman volume exists "$name" 2>/dev/null || continue
-    if [[ -n "$with_data" ]]; then podman volume rm --force "$name" >/dev/null; else kept+=("$name"); fi
-  done
+  mapfile -t volumes < <(pod_volumes)
+  if [[ -n "$with_data" ]]; then pod_remove_volumes "${volumes[@]}"; fi
   say "Removed $what"
-  if ((${#kept[@]})); then say "Kept the volumes ${kept[*]}; away with them, too: podman volume rm ${kept[*]}"; fi
+  if [[ -z "$with_data" && ${#volumes[@]} -gt 0 ]]; then
+    say "Kept the volumes ${volumes[*]}; away with them, too: podman volume rm ${volumes[*]}"
+  fi
   say "Kept your settings: $(config_home)/ai-semble"
+}
+
+# pod_volumes - what this environment keeps: its data and jobs, and the models when no environment is installed
+pod_volumes() {
+  local name volumes=("$PREFIX-data" "$PREFIX-state")
+  if [[ -z "$(pod_environments)" ]]; then volumes+=("$POD_MODELS"); fi
+  for name in "${volumes[@]}"; do
+    if podman volume exists "$name" 2>/dev/null; then echo "$name"; fi
+  done
+}
+
+pod_remove_volumes() {
+  local name
+  for name in "$@"; do podman volume rm --force "$name" >/dev/null; done
+}
+
+# pod_uninstall_kept CONFIRMED - what an uninstall without --data has left
+pod_uninstall_kept() {
+  local volumes
+  mapfile -t volumes < <(pod_volumes)
+  ask "$1" "Remove the volumes ${volumes[*]}?"
+  pod_remove_volumes "${volumes[@]}"
+  say "Removed the volumes ${volumes[*]}, which an earlier uninstall has kept"
 }
 
 # ask CONFIRMED QUESTION - go on only when somebody said yes

@@ -202,5 +202,5 @@ update_tell() {
       printf '%-15s %s -> %s\n' "$name" "$old" "$new"
     fi
   done
-  say "Updated. Back again: ./scripts/deploy.sh update --rollback"
+  say "These run now. Back to those from before: ./scripts/deploy.sh update --rollback"
 }

@@ -102,7 +102,6 @@ with running_host(sys.argv[1]) as host:
 
 @pytest.mark.parametrize("who", ["the tests", "the keeper"])
 def test_killed_tests_leave_nothing(other_host: str, who: str) -> None:
-    before = left_over()
     with subprocess.Popen(
         [sys.executable, "-c", PROGRAM, other_host], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True
     ) as tests:
@@ -119,7 +118,7 @@ def test_killed_tests_leave_nothing(other_host: str, who: str) -> None:
     if who == "the keeper":
         with running_host(other_host):
             pass
-    eventually(lambda: left_over() == before, "nothing is left over")
+    eventually(lambda: machine not in left_over(), "nothing is left over")
 
 
 def machine_of(keeper: int) -> str:
@@ -138,5 +137,5 @@ def left_over() -> str:
     return as_root(
         "ip -brief link | grep -o 've-as[0-9]*' ; nft list tables | grep -o 'ai_semble_test_as[0-9]*';"
         " ls /run/ai-semble-test-hosts | grep json; grep -o 'ai-semble-test-as[0-9]*' /proc/[0-9]*/cgroup;"
-        f" ls {CHECKOUT}/.hosts/runs 2>&-; cat /proc/sys/net/ipv4/ip_forward; true"
+        f" ls {CHECKOUT}/.hosts/runs 2>&-; true"
     )
