@@ -16,17 +16,26 @@ from ai_semble.render.table import (
     HEALTHY,
     RHYTHM,
     SECRETS,
+    SHELL,
     SOURCE,
     TMP,
     TOKEN_NAME,
     UID,
     Container,
+    Scratch,
 )
 from ai_semble.render.variants import Controller, Environment, Host, Version
 from ai_semble.render.yaml import Value, dump
 
 # Before, the words stood the other way round.
 _KUBE_PLAY = Version(4, 2)
+_CONFINEMENT: Mapping[str, Value] = {
+    "runAsUser": UID,
+    "runAsGroup": UID,
+    "readOnlyRootFilesystem": True,
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+}
 
 
 def files(host: Host, environment: Environment) -> dict[str, str]:
@@ -55,7 +64,10 @@ def _pod(host: Host, environment: Environment) -> Mapping[str, Value]:
         "spec": {
             "restartPolicy": "Always",
             "terminationGracePeriodSeconds": RHYTHM.stop_s,
-            "containers": [_container(host, environment, container) for container in CONTAINERS],
+            "containers": [
+                *(_container(host, environment, container) for container in CONTAINERS),
+                *([_shell(host, environment)] if environment.source else []),
+            ],
             "volumes": list(_volumes(host, environment)),
         },
     }
@@ -79,13 +91,7 @@ def _container(host: Host, environment: Environment, container: Container) -> Ma
         **_command(environment, container),
         **published,
         "env": [{"name": name, "value": value} for name, value in variables.items()],
-        "securityContext": {
-            "runAsUser": UID,
-            "runAsGroup": UID,
-            "readOnlyRootFilesystem": True,
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": _CONFINEMENT,
         "livenessProbe": {
             "exec": {"command": [HEALTHY, "live", str(container.service.port)]},
             "initialDelaySeconds": RHYTHM.alive_after_s,
@@ -94,7 +100,24 @@ def _container(host: Host, environment: Environment, container: Container) -> Ma
             "failureThreshold": RHYTHM.retries,
         },
         **_limits(host, container),
-        "volumeMounts": list(_mounts(host, environment, container)),
+        "volumeMounts": list(_mounts(host, environment, container, container.service.name)),
+    }
+
+
+def _shell(host: Host, environment: Environment) -> Mapping[str, Value]:
+    """The tools beside the services: the same network, source and token, and nothing that it could break."""
+    variables = settings(environment, SHELL) | {"AI_SEMBLE_TOKEN_FILE": f"{SECRETS}/{TOKEN_NAME}"}
+    return {
+        "name": "shell",
+        "image": "localhost/ai-semble/base:latest",
+        "imagePullPolicy": "Never",
+        # Bash hears SIGTERM only between two commands; `sleep`, as the first process, never.
+        "args": ["bash", "-c", "trap exit TERM; while true; do sleep 1; done"],
+        "workingDir": SOURCE,
+        "env": [{"name": name, "value": value} for name, value in variables.items()],
+        "securityContext": _CONFINEMENT,
+        **_limits(host, SHELL),
+        "volumeMounts": [*_mounts(host, environment, SHELL, "shell")],
     }
 
 
@@ -111,7 +134,9 @@ def _limits(host: Host, container: Container) -> Mapping[str, Value]:
     return {"resources": {"limits": limits}} if limits else {}
 
 
-def _mounts(host: Host, environment: Environment, container: Container) -> Iterator[Mapping[str, Value]]:
+def _mounts(
+    host: Host, environment: Environment, container: Container, name: str
+) -> Iterator[Mapping[str, Value]]:
     # What Podman takes after the colon is not Kubernetes; it is the only way to have a label.
     label = ":z" if host.selinux else ""
     yield {"name": "config", "mountPath": f"{CONFIG}{label}", "readOnly": True}
@@ -120,13 +145,24 @@ def _mounts(host: Host, environment: Environment, container: Container) -> Itera
         read_only: Mapping[str, Value] = {} if mount.writable else {"readOnly": True}
         yield {"name": mount.volume, "mountPath": mount.target, **read_only}
     for scratch in container.scratch:
-        yield {"name": _scratch_name(container, scratch.target), "mountPath": scratch.target}
+        yield {"name": _scratch_name(environment, name, scratch.target), "mountPath": scratch.target}
     if environment.source:
         yield {"name": "source", "mountPath": f"{SOURCE}{label}", "readOnly": True}
 
 
-def _scratch_name(container: Container, target: str) -> str:
-    return f"{container.service.name}-{'tmp' if target == TMP else 'home'}"
+def _scratch_name(environment: Environment, name: str, target: str) -> str:
+    """Of this environment alone: Podman 4.3 makes a volume of that name of it."""
+    return f"{environment.prefix}-{name}-{'tmp' if target == TMP else 'home'}"
+
+
+def _scratch(environment: Environment) -> Iterator[tuple[str, Scratch]]:
+    """The folders in memory of all containers, by the names of their volumes."""
+    containers = [(container.service.name, container) for container in CONTAINERS]
+    if environment.source:
+        containers.append(("shell", SHELL))
+    for name, container in containers:
+        for scratch in container.scratch:
+            yield _scratch_name(environment, name, scratch.target), scratch
 
 
 def _volumes(host: Host, environment: Environment) -> Iterator[Mapping[str, Value]]:
@@ -134,10 +170,9 @@ def _volumes(host: Host, environment: Environment) -> Iterator[Mapping[str, Valu
     yield _named("token", environment.token)
     for volume in ("models", "data", "state"):
         yield _named(volume, environment.volume(volume))
-    for container in CONTAINERS:
-        for scratch in container.scratch:
-            empty: Mapping[str, Value] = {"medium": "Memory", "sizeLimit": f"{scratch.size_mib}Mi"}
-            yield {"name": _scratch_name(container, scratch.target), "emptyDir": empty}
+    for name, scratch in _scratch(environment):
+        empty: Mapping[str, Value] = {"medium": "Memory", "sizeLimit": f"{scratch.size_mib}Mi"}
+        yield {"name": name, "emptyDir": empty}
     if environment.source:
         yield {"name": "source", "hostPath": {"path": environment.source, "type": "Directory"}}
 
@@ -172,6 +207,8 @@ ExecStartPre=podman exec {prefix}-orchestrator bash -c '{_wait()}'
 ExecStart=bash -c '{_watch(environment)}'
 ExecStop=podman pod stop --ignore --time {RHYTHM.stop_s} {prefix}
 ExecStopPost=podman pod rm --ignore --force {prefix}
+# Where Podman makes volumes of what should be in memory, they are emptied like this.
+ExecStopPost=-podman volume rm --force {" ".join(name for name, _ in _scratch(environment))}
 TimeoutStartSec={max(container.start_limit_s for container in CONTAINERS)}
 TimeoutStopSec={RHYTHM.stop_s + 40}
 Restart=always

@@ -12,10 +12,9 @@ from ai_semble.render.table import (
     CONFIG,
     CONTAINERS,
     HEALTHY,
-    HOME,
     RHYTHM,
+    SHELL,
     SOURCE,
-    TMP,
     TOKEN_NAME,
     UID,
     Container,
@@ -23,7 +22,6 @@ from ai_semble.render.table import (
     Scratch,
 )
 from ai_semble.render.variants import Controller, Environment, Host
-from ai_semble.topology import ORCHESTRATOR
 
 Pairs = Iterable[tuple[str, str]]
 
@@ -158,7 +156,6 @@ def _container(host: Host, environment: Environment, container: Container) -> st
 def _shell(host: Host, environment: Environment) -> str:
     """The tools beside the services: the same network, source and token, and nothing that it could break."""
     name = f"{environment.prefix}-shell"
-    tools = Container(ORCHESTRATOR, "live", 60, 1, 2, 256, (), (Scratch(TMP, 256), Scratch(HOME, 256)))
     return _unit(
         host,
         f"{name}.container",
@@ -176,9 +173,9 @@ def _shell(host: Host, environment: Environment) -> str:
                 ("PodmanArgs", "--init"),
                 ("WorkingDir", SOURCE),
                 *_confinement(),
-                *_limits(host, tools),
-                *_storage(host, environment, tools),
-                *(("Environment", f"{key}={value}") for key, value in settings(environment, tools).items()),
+                *_limits(host, SHELL),
+                *_storage(host, environment, SHELL),
+                *(("Environment", f"{key}={value}") for key, value in settings(environment, SHELL).items()),
             ],
             "Service": [("Restart", "always"), *_again()],
         },

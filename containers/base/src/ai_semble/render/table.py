@@ -121,6 +121,18 @@ CONTAINERS = (
     ),
 )
 
+# The tools of the development pod: what reaches the services, as the orchestrator does, and keeps nothing.
+SHELL = Container(
+    ORCHESTRATOR,
+    started="live",
+    start_limit_s=60,
+    memory_gib=1,
+    cpus=2,
+    pids=256,
+    mounts=(),
+    scratch=(_TMP, Scratch(HOME, 256)),
+)
+
 
 @dataclass(frozen=True)
 class Rhythm:
