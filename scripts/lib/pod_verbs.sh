@@ -104,9 +104,18 @@ pod_restart() {
 
 # pod_remove_units BACKEND
 pod_remove_units() {
-  local file
+  local file made units
+  mapfile -t units < <("$1_units")
   while IFS= read -r file; do rm -f "$file"; done < <(pod_installed "$1")
-  if [[ -z "$(pod_environments)" ]]; then rm -f "$QUADLET_FOLDER/$POD_MODELS.volume"; fi
+  mapfile -t made < <("$1_made")
+  if [[ -z "$(pod_environments)" ]]; then
+    rm -f "$QUADLET_FOLDER/$POD_MODELS.volume"
+    made+=("$POD_MODELS-volume.service")
+  fi
+  # Were they still active, the next pod would find no network.
+  if ((${#made[@]})); then systemctl --user stop "${made[@]}" 2>/dev/null || true; fi
+  # A unit that failed is listed even without its file.
+  systemctl --user reset-failed "${units[@]}" 2>/dev/null || true
   rmdir "$QUADLET_FOLDER" "$KUBE_FOLDER" 2>/dev/null || true
   systemctl --user daemon-reload
 }
@@ -139,6 +148,8 @@ pod_uninstall() {
     say "Kept the volumes ${volumes[*]}; away with them, too: podman volume rm ${volumes[*]}"
   fi
   say "Kept your settings: $(config_home)/ai-semble"
+  # Layers without a name may be another project's, too.
+  if [[ -n "$is_last" ]]; then say "Kept what builds have left; away with it, of all projects: podman image prune"; fi
 }
 
 # pod_volumes - what this environment keeps: its data and jobs, and the models when no environment is installed

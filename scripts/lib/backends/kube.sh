@@ -42,6 +42,8 @@ kube_make_secret() {
 # kube_prepare - what `podman kube play` expects to be there
 kube_prepare() { podman network exists "$PREFIX" || podman network create "$PREFIX" >/dev/null; }
 
+kube_made() { :; }
+
 # kube_unready - the services that do not answer; Podman 4 asks for health too late to wait for it
 kube_unready() {
   local container answer

@@ -34,8 +34,12 @@ quadlet_make_secret() {
   random_token | podman secret create "$PREFIX-token" - >/dev/null
 }
 
-# Quadlet makes a unit of the network, which the pod requires.
-quadlet_prepare() { :; }
+# Quadlet makes a unit of the network, which the pod requires. It stays active when somebody removes the network, as
+# `podman network prune` does while the pod is stopped, and would not make it again.
+quadlet_prepare() { podman network exists "$PREFIX" || systemctl --user stop "$PREFIX-network.service" 2>/dev/null || true; }
+
+# quadlet_made - the units, active without the pod, of what stands behind it
+quadlet_made() { printf "$PREFIX-%s.service\n" network data-volume state-volume; }
 
 # quadlet_unready - the services that Podman does not find healthy, which is what systemd waits for
 quadlet_unready() {
