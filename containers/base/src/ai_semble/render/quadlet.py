@@ -177,7 +177,8 @@ def _shell(host: Host, environment: Environment) -> str:
                 *_storage(host, environment, SHELL),
                 *(("Environment", f"{key}={value}") for key, value in settings(environment, SHELL).items()),
             ],
-            "Service": [("Restart", "always"), *_again()],
+            # What is told to end ends with 143.
+            "Service": [("Restart", "always"), ("SuccessExitStatus", "143"), *_again()],
         },
     )
 
