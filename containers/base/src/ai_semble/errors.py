@@ -178,11 +178,12 @@ class InvalidConfiguration(AiSembleError):
 
 
 def all_errors() -> Iterator[type[AiSembleError]]:
-    """Every error class that has been imported, in order of status and code."""
+    """Every error class that has been imported, in order of status, code and name."""
 
     def walk(cls: type[AiSembleError]) -> Iterator[type[AiSembleError]]:
         for sub in cls.__subclasses__():
             yield sub
             yield from walk(sub)
 
-    yield from sorted(set(walk(AiSembleError)), key=lambda cls: (cls.status, cls.code))
+    found = set(walk(AiSembleError))
+    yield from sorted(found, key=lambda cls: (cls.status, cls.code, cls.__module__, cls.__qualname__))
