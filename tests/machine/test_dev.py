@@ -12,6 +12,7 @@ from tests.hosts.environment import Installed
 from tests.hosts.ssh import HostError
 from tests.machine.belongings import eventually
 
+pytestmark = pytest.mark.thorough
 DEV_PORT = 18080
 
 

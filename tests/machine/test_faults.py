@@ -77,6 +77,7 @@ def test_a_stop_keeps_jobs_and_two_starts_at_once_are_one(
     assert len(ids(running)) >= len(SERVICES)
 
 
+@pytest.mark.thorough
 def test_a_reboot_brings_everything_back_without_a_login(
     running: Installed, api: httpx.Client, belongings: Belongings
 ) -> None:
@@ -110,6 +111,7 @@ def problem_of(answer: httpx.Response) -> str:
     return f"{answer.status_code} {problem['code']}"
 
 
+@pytest.mark.thorough
 def test_full_volumes_are_said_and_nothing_is_lost(
     running: Installed, belongings: Belongings, small_volumes: dict[str, Volume], api: httpx.Client
 ) -> None:
@@ -167,6 +169,7 @@ def killed_when(running: Installed, sign: str) -> str:
     return shown
 
 
+@pytest.mark.thorough
 def test_an_interrupted_setup_goes_on_where_it_stopped(
     running: Installed, api: httpx.Client, belongings: Belongings
 ) -> None:

@@ -125,7 +125,10 @@ SICK = {
 }
 
 
-@pytest.mark.parametrize("illness", SICK)
+@pytest.mark.parametrize(
+    "illness",
+    [name if name == "crashes" else pytest.param(name, marks=pytest.mark.thorough) for name in SICK],
+)
 def test_a_sick_version_is_put_back_with_all_its_sisters(
     running: Installed, before: dict[str, str], illness: str
 ) -> None:
@@ -147,6 +150,7 @@ def test_a_sick_version_is_put_back_with_all_its_sisters(
     assert is_well(running)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("verb", ["start", "update"])
 def test_what_a_killed_update_left_is_put_back(running: Installed, before: dict[str, str], verb: str) -> None:
     version = make_version(running.host, "killed", nlp='LABEL version="2.1"', llm='CMD ["sleep", "infinity"]')
@@ -169,6 +173,7 @@ def test_what_a_killed_update_left_is_put_back(running: Installed, before: dict[
     assert ids(host) == before
 
 
+@pytest.mark.thorough
 def test_a_reboot_in_the_middle_is_put_back(running: Installed, before: dict[str, str]) -> None:
     version = make_version(running.host, "rebooted", nlp='CMD ["sleep", "infinity"]')
     host = running.host
@@ -180,6 +185,7 @@ def test_a_reboot_in_the_middle_is_put_back(running: Installed, before: dict[str
     assert ids(host) == before
 
 
+@pytest.mark.thorough
 def test_jobs_that_wait_and_run_during_an_update_end_well(running: Installed, before: dict[str, str]) -> None:
     version = make_version(
         running.host, "jobs", llm='LABEL version="2.1"', orchestrator='LABEL version="2.1"'
@@ -195,6 +201,7 @@ def test_jobs_that_wait_and_run_during_an_update_end_well(running: Installed, be
     assert [job["state"] for job in ended] == ["succeeded"] * len(jobs), json.dumps(ended)
 
 
+@pytest.mark.thorough
 def test_nothing_to_go_back_to_is_said_and_nothing_is_changed(
     running: Installed, before: dict[str, str]
 ) -> None:
