@@ -4,18 +4,15 @@
 # fetching_options FOLDER - options of podman run, one a line: index, registry, logins and certificates, copied into
 # FOLDER, which others cannot enter. Proxies are passed on by Podman itself.
 fetching_options() {
-  local given="$1/given" option
+  local given="$1/given" bundle option
   mkdir -m 0755 "$given"
-  if [[ -n "${AI_SEMBLE_CA_BUNDLE-}" ]]; then
-    [[ -s "$AI_SEMBLE_CA_BUNDLE" ]] || die "AI_SEMBLE_CA_BUNDLE is $AI_SEMBLE_CA_BUNDLE, which is no file or an empty one" \
-      "Set it to a PEM file of certificates, or unset it."
-    cp "$AI_SEMBLE_CA_BUNDLE" "$given/ca.pem"
+  bundle="$(ca_bundle)" || exit
+  if [[ -n "$bundle" ]]; then
+    cp "$bundle" "$given/ca.pem"
     printf '%s\n' --env PIP_CERT=/run/given/ca.pem
   fi
   if pip_settings "$given/pip.conf"; then
-    while IFS= read -r option; do
-      printf '%s\n' --volume "$option:$option:ro"
-    done < <(sed -n 's/^# folder: //p' "$given/pip.conf")
+    wheel_volumes "$given/pip.conf"
     printf '%s\n' --env PIP_CONFIG_FILE=/run/given/pip.conf
   fi
   if [[ -r "$HOME/.npmrc" ]]; then

@@ -72,7 +72,7 @@ image_folder() {
 
 # image_options NAME TAG FOLDER - the options of podman build, one a line; what is secret is put into FOLDER
 image_options() {
-  local name="$1" tag="$2" secrets="$3" bundle="${AI_SEMBLE_CA_BUNDLE-}" wheels
+  local name="$1" tag="$2" secrets="$3" bundle
   case "$name" in
     base)
       if [[ -n "${AI_SEMBLE_BASE_IMAGE-}" ]]; then printf '%s\n' --build-arg "BASE_IMAGE=$AI_SEMBLE_BASE_IMAGE"; fi
@@ -82,17 +82,20 @@ image_options() {
       ;;
   esac
   printf '%s\n' --timestamp "$(image_date "$name")"
-  if [[ -n "$bundle" ]]; then
-    [[ -s "$bundle" ]] || die "AI_SEMBLE_CA_BUNDLE is $bundle, which is no file or an empty one" \
-      "Set it to a PEM file of certificates, or unset it."
-    printf '%s\n' --secret "id=ca_bundle,src=$(realpath "$bundle")"
-  fi
+  bundle="$(ca_bundle)" || exit
+  if [[ -n "$bundle" ]]; then printf '%s\n' --secret "id=ca_bundle,src=$(realpath "$bundle")"; fi
   if pip_settings "$secrets/pip.conf"; then
-    while IFS= read -r wheels; do
-      printf '%s\n' --volume "$wheels:$wheels:ro"
-    done < <(sed -n 's/^# folder: //p' "$secrets/pip.conf")
+    wheel_volumes "$secrets/pip.conf"
     printf '%s\n' --secret "id=pip_conf,src=$secrets/pip.conf"
   fi
+}
+
+# ca_bundle - the user's file of certificates, or nothing
+ca_bundle() {
+  local bundle="${AI_SEMBLE_CA_BUNDLE-}"
+  [[ -z "$bundle" || -s "$bundle" ]] || die "AI_SEMBLE_CA_BUNDLE is $bundle, which is no file or an empty one" \
+    "Set it to a PEM file of certificates, or unset it."
+  printf '%s' "$bundle"
 }
 
 # pip_settings FILE - write the user's settings of pip into one file; fails when there are none that can be known
@@ -106,6 +109,14 @@ pip_settings() {
   else
     return 1
   fi
+}
+
+# wheel_volumes FILE - options, one a line, that show a container the local folders which these settings of pip name
+wheel_volumes() {
+  local folder
+  while IFS= read -r folder; do
+    printf '%s\n' --volume "$folder:$folder:ro"
+  done < <(sed -n 's/^# folder: //p' "$1")
 }
 
 # image_date NAME - when what the image is made of was last changed: the same inputs make the same layers

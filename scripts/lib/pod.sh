@@ -84,9 +84,13 @@ exclusively() {
 
 pod_images_exist() {
   local name
-  for name in base "${POD_SERVICES[@]}"; do
-    podman image exists "localhost/ai-semble/$name:latest" || return 1
+  for name in "${IMAGES[@]}"; do
+    podman image exists "$(image "$name")" || return 1
   done
+}
+
+pod_needs_images() {
+  pod_images_exist || die "Ai-semble is not set up: images are missing" "Make them: ./scripts/setup.sh"
 }
 
 pod_containers() { printf "$PREFIX-%s\n" "${POD_SERVICES[@]}"; }

@@ -69,23 +69,28 @@ pod_render() {
 
 # pod_install BACKEND [RENDER_OPTION...] - render the units and put them where systemd looks
 pod_install() {
-  local backend="$1" folder file
+  local backend="$1" folder
   shift
   folder="$(mktemp -d "${TMPDIR:-/tmp}/ai-semble-units.XXXXXX")"
   # shellcheck disable=SC2064 # the folder of now
   trap "rm -rf '$folder'" EXIT
   pod_render "$backend" "$folder" "$@" >/dev/null ||
     die "the units could not be written" "The lines above say why; the image may be of another version: ./scripts/setup.sh"
-  while IFS= read -r file; do
-    [[ -e "$folder/$(basename "$file")" ]] || rm -f "$file"
-  done < <(pod_installed "$backend")
-  for file in "$folder"/*; do
-    install_file "$file" "$("${backend}_place" "$(basename "$file")")" ||
-      die "the units could not be written" "The lines above say why; free some disk space if it is full. Then run it again."
-  done
+  install_units "$backend" "$folder" ||
+    die "the units could not be written" "The lines above say why; free some disk space if it is full. Then run it again."
   rm -rf "$folder"
   trap - EXIT
   systemctl --user daemon-reload
+}
+
+# install_units BACKEND FOLDER - have the unit files of this folder, and no others of this environment
+install_units() {
+  local backend="$1" folder="$2" file status=0
+  while IFS= read -r file; do
+    [[ -e "$folder/$(basename "$file")" ]] || rm -f "$file"
+  done < <(pod_installed "$backend")
+  for file in "$folder"/*; do install_file "$file" "$("${backend}_place" "$(basename "$file")")" || status=1; done
+  return "$status"
 }
 
 # install_file FROM TO - only when it is different, and whole at any moment
@@ -137,7 +142,7 @@ pod_setup() {
 
 # pod_prepare_dev BACKEND - what the development pod needs, from the images that are there; written anew at each start
 pod_prepare_dev() {
-  pod_images_exist || die "Ai-semble is not set up: images are missing" "Make them: ./scripts/setup.sh"
+  pod_needs_images
   pod_write_config
   pod_make_secret "$1"
   pod_install "$1" --dev "$CHECKOUT"

@@ -11,7 +11,7 @@ pod_is_running() {
 
 pod_start() {
   local backend="$1"
-  pod_images_exist || die "Ai-semble is not set up: images are missing" "Make them: ./scripts/setup.sh"
+  pod_needs_images
   "${backend}_is_installed" || die "Ai-semble is not set up: there are no units" "Make them: ./scripts/setup.sh"
   update_recover "$backend"
   if systemctl --user --quiet is-active "$PREFIX.target" && [[ -z "$("${backend}_unready")" ]]; then

@@ -154,13 +154,10 @@ update_undo() {
 }
 
 update_restore_units() {
-  local saved file status=0
+  local saved status=0
   saved="$(update_saved)"
   [[ -d "$saved" ]] || return 0
-  while IFS= read -r file; do
-    [[ -e "$saved/$(basename "$file")" ]] || rm -f "$file"
-  done < <(pod_installed "$1")
-  for file in "$saved"/*; do install_file "$file" "$("$1_place" "$(basename "$file")")" || status=1; done
+  install_units "$1" "$saved" || status=1
   systemctl --user daemon-reload
   return "$status"
 }

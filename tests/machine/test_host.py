@@ -6,8 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,20 +13,12 @@ import pytest
 from tests.hosts import requirements
 from tests.hosts.host import Host, running_host
 from tests.hosts.recipes import CHECKOUT
+from tests.machine.belongings import eventually
 
 FIRST_VERSION = {"quadlet": (5, 0), "kube": (4, 0)}
 
 # Deleting a host's files takes long when the disk is busy.
 WITHIN_S = 180
-
-
-def eventually(holds: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + WITHIN_S
-    while time.monotonic() < deadline:
-        if holds():
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"not within {WITHIN_S} s: {what}")
 
 
 def as_root(command: str) -> str:
@@ -112,13 +102,13 @@ def test_killed_tests_leave_nothing(other_host: str, who: str) -> None:
             assert machine in left_over()
             if who == "the keeper":
                 as_root(f"kill -KILL {keeper}")
-                eventually(lambda: not processes_of(machine), "its processes end with it")
+                eventually(lambda: not processes_of(machine), "its processes end with it", WITHIN_S)
         finally:
             tests.send_signal(signal.SIGKILL)
     if who == "the keeper":
         with running_host(other_host):
             pass
-    eventually(lambda: machine not in left_over(), "nothing is left over")
+    eventually(lambda: machine not in left_over(), "nothing is left over", WITHIN_S)
 
 
 def machine_of(keeper: int) -> str:
