@@ -37,12 +37,13 @@ class Entry:
 
 
 def beginning_of(pid: int) -> str:
-    """When a process began; empty when there is none."""
+    """When a process began; empty when there is none, or only what its parent has not asked for yet (a zombie)."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
     except (FileNotFoundError, ProcessLookupError):
         return ""
-    return status.rpartition(")")[2].split()[19]
+    state, *numbers = status.rpartition(")")[2].split()
+    return "" if state in "ZX" else numbers[18]
 
 
 def enter(machine: str, run_folder: Path) -> Entry:

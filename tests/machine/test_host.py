@@ -123,9 +123,10 @@ def processes_of(machine: str) -> list[str]:
 
 
 def left_over() -> str:
-    """Everything that a host could leave on this machine, by the names that hosts have."""
+    """Everything that a host could leave on this machine, by the names that hosts have. Not zombies: when the
+    first process asks for them is not ours to say."""
     return as_root(
         "ip -brief link | grep -o 've-as[0-9]*' ; nft list tables | grep -o 'ai_semble_test_as[0-9]*';"
-        " ls /run/ai-semble-test-hosts | grep json; grep -o 'ai-semble-test-as[0-9]*' /proc/[0-9]*/cgroup;"
+        " ls /run/ai-semble-test-hosts | grep json; ps -eo stat=,cgroup= | grep -v ^Z | grep -o 'ai-semble-test-as[0-9]*';"
         f" ls {CHECKOUT}/.hosts/runs 2>&-; true"
     )
