@@ -164,7 +164,7 @@ list() {
 state_of() { if "$1_is_running"; then echo running; else echo stopped; fi; }
 
 uninstall() {
-  local confirmed='' with_data=''
+  local confirmed='' with_data='' backend=pod
   while (($#)); do
     case "$1" in
       --yes) confirmed=yes ;;
@@ -173,11 +173,13 @@ uninstall() {
     esac
     shift
   done
-  if [[ -n "$with_data" ]] && ! is_any_installed && [[ -n "$(pod_volumes)" ]]; then
-    exclusively "${WORDS[@]}"
-    pod_uninstall_kept "$confirmed"
+  # What an interrupted setup or an earlier uninstall has left is no environment, but can be removed.
+  if is_any_installed || [[ -z "$(pod_belongings "$with_data")" ]]; then backend="$(backend_meant)" || exit 1; fi
+  if [[ "$backend" == embedded ]]; then
+    embedded_uninstall "$confirmed" "$with_data"
   else
-    act_alone uninstall "$confirmed" "$with_data"
+    exclusively "${WORDS[@]}"
+    pod_uninstall "$confirmed" "$with_data"
   fi
 }
 

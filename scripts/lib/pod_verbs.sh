@@ -86,15 +86,30 @@ pod_show_started() {
 }
 
 pod_stop() {
-  local backend="$1" was_running=
-  if pod_is_running "$backend"; then was_running=yes; fi
-  systemctl --user --quiet disable "$PREFIX.target" 2>/dev/null || true
-  # shellcheck disable=SC2046 # names of units have no spaces
-  systemctl --user stop $("${backend}_units") ||
-    die "the pod $PREFIX does not stop" "systemctl --user status '$PREFIX*' says what waits; then stop again."
-  # What was started by hand, or left by a crash, is ended too.
-  if podman pod exists "$PREFIX"; then podman pod rm --force --time 12 "$PREFIX" >/dev/null; fi
+  local was_running=
+  if pod_is_running "$1"; then was_running=yes; fi
+  pod_end "$1"
   if [[ -n "$was_running" ]]; then say "Stopped"; else say "Ai-semble is not running"; fi
+}
+
+# pod_end BACKEND - nothing of the pod runs, or starts by itself, after this
+pod_end() {
+  local units
+  systemctl --user --quiet disable "$PREFIX.target" 2>/dev/null || true
+  mapfile -t units < <(pod_known_units "$1")
+  if ((${#units[@]})); then
+    systemctl --user stop "${units[@]}" ||
+      die "the pod $PREFIX does not stop" "systemctl --user status '$PREFIX*' says what waits; then stop again."
+  fi
+  # What was started by hand, or left by a crash, is ended too.
+  if podman pod exists "$PREFIX" 2>/dev/null; then podman pod rm --force --time 12 "$PREFIX" >/dev/null; fi
+}
+
+# pod_known_units BACKEND - those that systemd knows; it refuses to stop any other, as after half a setup
+pod_known_units() {
+  # shellcheck disable=SC2046 # names of units have no spaces
+  systemctl --user list-units --all --full --plain --no-legend $("$1_units") |
+    awk '$2 == "loaded" || $3 != "inactive" { print $1 }'
 }
 
 pod_restart() {
@@ -108,7 +123,7 @@ pod_remove_units() {
   mapfile -t units < <("$1_units")
   while IFS= read -r file; do rm -f "$file"; done < <(pod_installed "$1")
   mapfile -t made < <("$1_made")
-  if [[ -z "$(pod_environments)" ]]; then
+  if pod_is_last; then
     rm -f "$QUADLET_FOLDER/$POD_MODELS.volume"
     made+=("$POD_MODELS-volume.service")
   fi
@@ -120,59 +135,76 @@ pod_remove_units() {
   systemctl --user daemon-reload
 }
 
-# pod_uninstall BACKEND CONFIRMED WITH_DATA - take away what setup and start made; data stay unless asked
-pod_uninstall() {
-  local backend="$1" confirmed="$2" with_data="$3" name volumes
-  local what="the units, containers, network and secret of $PREFIX" is_last=
-  if (($(pod_environments | wc -l) <= 1)); then is_last=yes what+=", the images"; fi
-  if [[ -n "$with_data" ]]; then what+=", its data and jobs${is_last:+, the models}"; fi
-  ask "$confirmed" "Remove $what?"
-  pod_stop "$backend"
-  pod_remove_units "$backend"
-  update_drop
-  podman network rm --force "$PREFIX" >/dev/null 2>&1 || true
-  podman secret rm "$PREFIX-token" >/dev/null 2>&1 || true
-  podman volume rm --force "$PREFIX-token" >/dev/null 2>&1 || true
-  # Images and models are shared by all environments of this user.
-  if [[ -n "$is_last" ]]; then
-    for name in "${POD_SERVICES[@]}" base; do
-      podman image rm --force "localhost/ai-semble/$name:"{latest,next,before,previous} >/dev/null 2>&1 || true
-    done
-  else
-    say "Kept, since other environments use them: the images and models"
-  fi
-  mapfile -t volumes < <(pod_volumes)
-  if [[ -n "$with_data" ]]; then pod_remove_volumes "${volumes[@]}"; fi
-  say "Removed $what"
-  if [[ -z "$with_data" && ${#volumes[@]} -gt 0 ]]; then
-    say "Kept the volumes ${volumes[*]}; away with them, too: podman volume rm ${volumes[*]}"
-  fi
-  say "Kept your settings: $(config_home)/ai-semble"
-  # Layers without a name may be another project's, too.
-  if [[ -n "$is_last" ]]; then say "Kept what builds have left; away with it, of all projects: podman image prune"; fi
+# pod_is_last - whether this user has no other environment
+pod_is_last() { [[ -z "$(pod_environments | sed "/ $ENVIRONMENT\$/d")" ]]; }
+
+# pod_belongings WITH_DATA - a line `KIND NAME` for all that is there of this environment; data only when asked
+pod_belongings() {
+  local backend
+  for backend in quadlet kube; do pod_installed "$backend"; done | sort -u | sed 's/^/unit /'
+  {
+    if podman pod exists "$PREFIX"; then echo "pod $PREFIX"; fi
+    if podman network exists "$PREFIX"; then echo "network $PREFIX"; fi
+    if podman secret inspect "$PREFIX-token" >/dev/null; then echo "secret $PREFIX-token"; fi
+    if podman volume exists "$PREFIX-token"; then echo "volume $PREFIX-token"; fi
+    # Images and models are shared by all environments of this user.
+    if pod_is_last; then podman images --format '{{.Repository}}:{{.Tag}}' | sed -n 's#^localhost/ai-semble/#image &#p'; fi
+    if [[ -n "$1" ]]; then pod_volumes | sed 's/^/volume /'; fi
+  } 2>/dev/null || true
 }
 
-# pod_volumes - what this environment keeps: its data and jobs, and the models when no environment is installed
+# pod_volumes - what this environment keeps: its data and jobs, and the models when it is the last one
 pod_volumes() {
   local name volumes=("$PREFIX-data" "$PREFIX-state")
-  if [[ -z "$(pod_environments)" ]]; then volumes+=("$POD_MODELS"); fi
+  if pod_is_last; then volumes+=("$POD_MODELS"); fi
   for name in "${volumes[@]}"; do
     if podman volume exists "$name" 2>/dev/null; then echo "$name"; fi
   done
 }
 
-pod_remove_volumes() {
-  local name
-  for name in "$@"; do podman volume rm --force "$name" >/dev/null; done
+# pod_in_words - lines `KIND NAME` on stdin, as `13 units, the pod ai-semble, the volumes a b`
+pod_in_words() {
+  awk '
+    !($1 in number) { kinds[++last] = $1 }
+    { number[$1]++; names[$1] = names[$1] " " $2 }
+    END {
+      for (at = 1; at <= last; at++) {
+        kind = kinds[at]
+        many = (number[kind] > 1) ? "s" : ""
+        words = (kind ~ /unit|image/) ? number[kind] " " kind many : "the " kind many names[kind]
+        printf("%s%s", (at > 1) ? ", " : "", words)
+      }
+    }'
 }
 
-# pod_uninstall_kept CONFIRMED - what an uninstall without --data has left
-pod_uninstall_kept() {
-  local volumes
+# pod_uninstall CONFIRMED WITH_DATA - take away what setup and start made, be it whole or not; data stay unless asked
+pod_uninstall() {
+  local confirmed="$1" with_data="$2" there left what kind name volumes
+  there="$(pod_belongings "$with_data")"
+  what="$(pod_in_words <<<"$there")"
+  ask "$confirmed" "Remove of the environment $ENVIRONMENT: $what?"
+  # Quadlet's units are kube's, and more.
+  pod_end quadlet
+  for name in quadlet kube; do pod_remove_units "$name"; done
+  update_drop
+  while read -r kind name; do
+    case "$kind" in
+      unit | pod) ;; # these are gone
+      secret) podman secret rm "$name" ;;
+      *) podman "$kind" rm --force "$name" ;;
+    esac >/dev/null || true
+  done <<<"$there"
+  left="$(pod_belongings "$with_data")"
+  [[ -z "$left" ]] || die "$(pod_in_words <<<"$left") could not be removed" "The lines above say why; then run it again."
+  say "Removed $what"
+  if ! pod_is_last; then say "Kept, since other environments use them: the images and models"; fi
   mapfile -t volumes < <(pod_volumes)
-  ask "$1" "Remove the volumes ${volumes[*]}?"
-  pod_remove_volumes "${volumes[@]}"
-  say "Removed the volumes ${volumes[*]}, which an earlier uninstall has kept"
+  if ((${#volumes[@]})); then
+    say "Kept the volumes ${volumes[*]}; away with them, too: podman volume rm ${volumes[*]}"
+  fi
+  if [[ -d "$(config_home)/ai-semble" ]]; then say "Kept your settings: $(config_home)/ai-semble"; fi
+  # Layers without a name may be another project's, too.
+  if pod_is_last; then say "Kept what builds have left; away with it, of all projects: podman image prune"; fi
 }
 
 # ask CONFIRMED QUESTION - go on only when somebody said yes

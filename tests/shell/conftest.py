@@ -13,8 +13,8 @@ import pytest
 
 CHECKOUT = Path(__file__).parents[2]
 BASICS = (
-    "bash", "basename", "cat", "curl", "cut", "date", "df", "dirname", "env", "flock", "grep", "head", "id", "ls",
-    "mkdir", "rm", "sed", "sort", "tail", "touch", "tr", "true", "uname",
+    "awk", "bash", "basename", "cat", "cmp", "curl", "cut", "date", "df", "dirname", "env", "flock", "grep",
+    "head", "id", "ls", "mkdir", "mktemp", "mv", "rm", "rmdir", "sed", "sort", "tail", "touch", "tr", "true", "uname",
 )  # fmt: skip
 ECHO = '#!/bin/sh\necho "{name} $*"\n'
 

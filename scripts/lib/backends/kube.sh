@@ -70,5 +70,4 @@ kube_status() { pod_status kube "$@"; }
 kube_health() { pod_health kube "$@"; }
 kube_logs() { pod_logs kube "$@"; }
 kube_update() { update_main kube "$@"; }
-kube_uninstall() { pod_uninstall kube "$@"; }
 kube_models() { pod_models "$@"; }

@@ -67,5 +67,4 @@ quadlet_status() { pod_status quadlet "$@"; }
 quadlet_health() { pod_health quadlet "$@"; }
 quadlet_logs() { pod_logs quadlet "$@"; }
 quadlet_update() { update_main quadlet "$@"; }
-quadlet_uninstall() { pod_uninstall quadlet "$@"; }
 quadlet_models() { pod_models "$@"; }
