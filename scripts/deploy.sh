@@ -87,7 +87,7 @@ start() {
   esac
   if [[ "$backend" != embedded ]]; then exclusively "${WORDS[@]}"; fi
   if [[ "$CHOSEN" == dev ]]; then pod_prepare_dev "$backend"; fi
-  "${backend}_start"
+  act_by "$backend" start
 }
 
 # backend_meant - print the backend that this command is about
@@ -116,7 +116,7 @@ act() {
   local verb="$1" backend
   shift
   backend="$(backend_meant)" || exit 1
-  "${backend}_${verb}" "$@"
+  act_by "$backend" "$verb" "$@"
 }
 
 # act_alone VERB - the same, for what must not happen twice at once
@@ -143,7 +143,7 @@ models() {
       fi
       ;;
   esac
-  "${backend}_models" "$@"
+  if [[ "$backend" == embedded ]]; then embedded_models "$@"; else pod_models "$@"; fi
 }
 
 # list - every environment of this user: its backend, whether it runs, its port

@@ -53,7 +53,7 @@ setup_pod() {
   exclusively "$@"
   trap 'say; say "Interrupted. Run it again: it goes on where it stopped."; exit 130' INT
   backend="$(pod_backend)" || exit 1
-  "${backend}_setup" "$images" "$models"
+  pod_setup "$backend" "$images" "$models"
   say "Ready. Start it: ./scripts/deploy.sh start"
 }
 

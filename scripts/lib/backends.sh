@@ -1,5 +1,6 @@
 # Which backend there is, and which is meant. Sourced by deploy.sh and setup.sh.
-# A backend NAME is a file backends/NAME.sh with NAME_is_installed, NAME_is_running and one NAME_<verb> a verb.
+# A backend NAME is a file backends/NAME.sh with NAME_is_installed and NAME_is_running. What a verb does is
+# embedded_<verb>, or pod_<verb> for both backends with a pod.
 # shellcheck shell=bash
 
 BACKENDS=(quadlet kube embedded)
@@ -25,6 +26,13 @@ pod_backend() {
   ((${version%%.*} >= 4)) ||
     die "Podman $version is too old, 4.0 is needed" "Upgrade this system, or: ./scripts/deploy.sh start --embedded"
   if ((${version%%.*} >= 5)); then echo quadlet; else echo kube; fi
+}
+
+# act_by BACKEND VERB [WORD...]
+act_by() {
+  local backend="$1" verb="$2"
+  shift 2
+  if [[ "$backend" == embedded ]]; then "embedded_$verb" "$@"; else "pod_$verb" "$backend" "$@"; fi
 }
 
 # pod_environments - a line `BACKEND ENVIRONMENT` for every pod that is installed for this user

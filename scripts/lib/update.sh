@@ -13,8 +13,8 @@ UPDATE_TOO_MANY_DEATHS=3
 # shellcheck source=scripts/lib/update_ends.sh
 source "$CHECKOUT/scripts/lib/update_ends.sh"
 
-# update_main BACKEND [--from PREFIX[:TAG] | --rollback] [--timeout SECONDS]
-update_main() {
+# pod_update BACKEND [--from PREFIX[:TAG] | --rollback] [--timeout SECONDS]
+pod_update() {
   local backend="$1" from='' back='' sick id
   shift
   while (($#)); do

@@ -61,13 +61,3 @@ for pair in live:orchestrator:8080 ready:llm:8081 ready:vision:8082 ready:nlp:80
   ai-semble-healthy "$question" "$port" >/dev/null 2>&1 || echo "$service (starting)"
 done
 true'
-
-kube_setup() { pod_setup kube "$@"; }
-kube_start() { pod_start kube; }
-kube_stop() { pod_stop kube; }
-kube_restart() { pod_restart kube; }
-kube_status() { pod_status kube "$@"; }
-kube_health() { pod_health kube "$@"; }
-kube_logs() { pod_logs kube "$@"; }
-kube_update() { update_main kube "$@"; }
-kube_models() { pod_models "$@"; }

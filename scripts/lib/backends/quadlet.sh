@@ -58,13 +58,3 @@ quadlet_unready() {
     if [[ "$name" != healthy ]]; then echo "$service ($name)"; fi
   done
 }
-
-quadlet_setup() { pod_setup quadlet "$@"; }
-quadlet_start() { pod_start quadlet; }
-quadlet_stop() { pod_stop quadlet; }
-quadlet_restart() { pod_restart quadlet; }
-quadlet_status() { pod_status quadlet "$@"; }
-quadlet_health() { pod_health quadlet "$@"; }
-quadlet_logs() { pod_logs quadlet "$@"; }
-quadlet_update() { update_main quadlet "$@"; }
-quadlet_models() { pod_models "$@"; }
