@@ -58,6 +58,11 @@ pod_words() {
   return "$status"
 }
 
+# journal_lines OPTION... - what the services said, as ai_semble/pod/facts.py reads it
+journal_lines() {
+  journalctl --user --quiet --all --output json --output-fields MESSAGE,CONTAINER_NAME,CONTAINER_PARTIAL_MESSAGE "$@"
+}
+
 # local_zone - this machine's zone as a rule that needs no zone files in the image
 local_zone() {
   local offset sign=-

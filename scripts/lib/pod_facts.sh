@@ -19,8 +19,7 @@ pod_facts() {
     systemctl --user show --property ActiveState,SubState,Result,NRestarts "$unit" 2>&4 || true
     printf '=== journal %s\n' "$service"
     # Of its unit also what Podman says when the container does not come up.
-    journalctl --user --quiet --all --output json --lines "$POD_LAST_WORDS" \
-      --output-fields MESSAGE,CONTAINER_NAME,CONTAINER_PARTIAL_MESSAGE \
+    journal_lines --lines "$POD_LAST_WORDS" \
       "CONTAINER_NAME=$PREFIX-$service" + "_SYSTEMD_USER_UNIT=$unit" _COMM=podman 2>&4 || true
   done
   pod_ask_health "${port:-8080}"
@@ -87,7 +86,7 @@ pod_health() {
 
 # pod_logs BACKEND [OPTION...] [SERVICE]
 pod_logs() {
-  local service='' follow='' raw='' lines=100 since='' filters=() journal=(--user --quiet --all) names=()
+  local service='' follow='' raw='' lines=100 since='' filters=() journal=() names=()
   shift
   while (($#)); do
     case "$1" in
@@ -116,7 +115,12 @@ pod_logs() {
     die_usage "there is no service $service" "There are: ${POD_SERVICES[*]}"
   fi
   for service in ${service:-"${POD_SERVICES[@]}"}; do names+=("CONTAINER_NAME=$PREFIX-$service"); done
-  if [[ -n "$since" ]]; then journal+=(--since "$since"); fi
+  if [[ -n "$since" ]]; then
+    # It may fail for another reason, too, which it says below.
+    [[ "$(journalctl --user --quiet --lines 0 --since "$since" 2>&1)" != *parse* ]] ||
+      die_usage "--since needs a time, not $since" "Such as: --since '10 minutes ago', --since 14:30, --since '2026-12-31 14:30'"
+    journal+=(--since "$since")
+  fi
   if [[ -n "$follow" ]]; then journal+=(--follow); fi
   # Lines that do not match must not be counted.
   if ((${#filters[@]} == 0)); then
@@ -128,14 +132,14 @@ pod_logs() {
   fi
   if [[ -n "$raw" && ${#filters[@]} == 0 ]]; then
     # conmon leaves a line's end in the message.
-    journalctl "${journal[@]}" --output cat "${names[@]}" | sed --unbuffered '/^$/d'
+    journalctl --user --quiet --all "${journal[@]}" --output cat "${names[@]}" |
+      { grep --text --line-buffered --invert-match '^$' || { (($? > 1)) || say "no lines match"; }; }
     return
   fi
   if [[ -n "$raw" ]]; then filters+=(--json); fi
   # Ctrl-C ends the reader; what it leaves is no failure.
   trap 'exit 0' INT
-  journalctl "${journal[@]}" --output json --output-fields MESSAGE,CONTAINER_NAME,CONTAINER_PARTIAL_MESSAGE \
-    "${names[@]}" | pod_words logs --prefix "$PREFIX" ${filters[@]+"${filters[@]}"}
+  journal_lines "${journal[@]}" "${names[@]}" | pod_words logs --prefix "$PREFIX" ${filters[@]+"${filters[@]}"}
 }
 
 is_level() {

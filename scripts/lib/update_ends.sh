@@ -117,9 +117,8 @@ update_last_words() {
   local since="$1" service names=()
   shift
   for service in "$@"; do names+=("CONTAINER_NAME=$PREFIX-$service"); done
-  journalctl --user --quiet --all --since "@$since" --output json \
-    --output-fields MESSAGE,CONTAINER_NAME,CONTAINER_PARTIAL_MESSAGE "${names[@]}" |
-    in_image "${UPDATE_OLD[base]}" --network none -- ai-semble pod logs --prefix "$PREFIX" --level error --lines 1 |
+  journal_lines --since "@$since" "${names[@]}" |
+    in_image "${UPDATE_OLD[base]}" --network none -- ai-semble pod logs --prefix "$PREFIX" --level error --lines 1 2>/dev/null |
     sed -E 's/ +/ /g; s/^ //' | cut -c 1-300 || true
 }
 

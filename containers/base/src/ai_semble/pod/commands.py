@@ -56,12 +56,16 @@ def logs(
     """Render `journalctl --output=json` for people, line by line."""
     wanted = lines.Wanted(request, action, level)
     console = Console(highlight=False, soft_wrap=True)
+    found = False
     try:
         for line in lines.newest(lines.read(sys.stdin, prefix, wanted), count):
             console.print(line.raw if as_json else rendered(line), markup=False)
             sys.stdout.flush()
+            found = True
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
+    if not found:
+        typer.echo("no lines match", err=True)
 
 
 def made_up_health(found: Survey) -> EnvironmentHealth:
