@@ -104,6 +104,8 @@ def test_a_good_version_is_switched_to_back_and_forward(running: Installed, befo
     assert changed == {"nlp", "llm"}
     for name in changed:
         assert re.search(rf"^{name} +{before[name][:12]} -> {after[name][:12]}$", told, re.MULTILINE), told
+    shown = json.loads(running.deploy("status", "--json").stdout)["services"]
+    assert {name: seen["image"] for name, seen in shown.items()} == {name: after[name][:12] for name in after}
     if running.host.recipe.backend == "quadlet":
         stayed = {name for name, pid in pids(running.host).items() if pid == processes[name]}
         assert stayed == SERVICES.keys() - changed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from typing import Any
 
 import pytest
@@ -22,7 +23,8 @@ def container(name: str, **state: Any) -> dict[str, Any]:
     return {
         "Name": f"ai-semble-{name}",
         "State": {"Status": "running", "StartedAt": STARTED, "Health": {"Status": "healthy"}, **state},
-        "ImageDigest": "sha256:0123456789abcdef",
+        "Image": "0123456789abcdef" * 4,
+        "ImageDigest": "sha256:" + "fedcba9876543210" * 4,
         "RestartCount": 0,
         "HostConfig": {"Memory": 1024**3},
     }
@@ -82,14 +84,21 @@ def test_all_is_well() -> None:
     text = screen(found)
     assert found.is_well
     assert "all services are ready" in text
-    assert "123 / 1074 MB" in text
-    assert "01234567" in text
+    assert "123/1074 MB" in text
+    assert re.search(r"\b0123456789ab\b", text), "the image's id is what `podman images` and an update show"
 
 
 def test_a_screen_has_80_columns_and_one_page() -> None:
     lines = screen(survey_of(stream(ALL, environment()))).splitlines()
     assert max(map(len, lines)) <= 80
     assert len(lines) <= 24
+
+
+def test_the_widest_rows_are_not_cut() -> None:
+    wide = {name: health(name, "starting") | {"memory_bytes": 7_123_000_000} for name in SERVICES}
+    rows = screen(survey_of(stream(ALL, environment(**wide)))).splitlines()[2:8]
+    assert max(map(len, rows)) <= 80
+    assert "…" not in "".join(rows)
 
 
 def test_what_is_not_well_is_named_with_its_last_error_and_a_remedy() -> None:

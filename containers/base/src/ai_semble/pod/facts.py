@@ -28,6 +28,9 @@ from ai_semble.topology import SERVICES
 # What Podman says when it asks a container that has just ended; no reason of anything.
 _NOISE = ("container is stopped", "container state improper", "is not running")
 
+# Of an image's id, as `podman images` and `deploy.sh update` show it.
+_SHORT_ID = 12
+
 Sections = Mapping[tuple[str, str], str]
 
 
@@ -151,7 +154,6 @@ def _containers(text: str, prefix: str) -> dict[str, Container]:
 def _container(described: Mapping[str, Any]) -> Container:
     state = _table(described, "State")
     health = _table(state, "Health") or _table(state, "Healthcheck")
-    digest = str(described.get("ImageDigest") or described.get("Image") or "")
     return Container(
         state=str(state.get("Status") or "unknown"),
         health=str(health.get("Status") or ""),
@@ -159,7 +161,7 @@ def _container(described: Mapping[str, Any]) -> Container:
         restarts=_number(described.get("RestartCount")),
         exit_code=_number(state.get("ExitCode")),
         was_out_of_memory=state.get("OOMKilled") is True,
-        image=digest.removeprefix("sha256:")[:8],
+        image=str(described.get("Image") or "").removeprefix("sha256:")[:_SHORT_ID],
         memory_limit=_number(_table(described, "HostConfig").get("Memory")),
     )
 

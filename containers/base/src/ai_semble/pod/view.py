@@ -68,7 +68,7 @@ def memory(seen: Seen) -> str:
     if not seen.memory_bytes and not limit:
         return ""
     used = f"{seen.memory_bytes / MB:.0f}" if seen.memory_bytes else "?"
-    return f"{used} / {limit / MB:.0f} MB" if limit else f"{used} MB"
+    return f"{used}/{limit / MB:.0f} MB" if limit else f"{used} MB"
 
 
 def uptime(seen: Seen, now: float) -> str:
