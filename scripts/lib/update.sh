@@ -85,8 +85,21 @@ update_pull() {
       die "there is no image $given; nothing was changed" \
         "Check the name; without a network: podman load -i FILE, then --from the prefix that podman images shows."
   done
+  # One that could not be pulled may be an older one's that was here.
+  for name in "${UPDATE_IMAGES[@]}"; do
+    [[ "$(update_origin "$prefix/$name:$tag")" == "$(update_origin "$prefix/base:$tag")"* ]] ||
+      die "$prefix/$name:$tag and $prefix/base:$tag are not of one version; nothing was changed" \
+        "Have all six images of one build: podman pull, or podman load -i FILE; then update again."
+  done
   # Only when all six are there, so that `next` is never of two versions.
   for name in "${UPDATE_IMAGES[@]}"; do podman tag "$prefix/$name:$tag" "$(image "$name" next)"; done
+}
+
+# update_origin IMAGE - version, commit where it is said, and layers: those of a service begin with its base's
+update_origin() {
+  local label=org.opencontainers.image
+  podman image inspect "$1" --format \
+    "{{index .Labels \"$label.version\"}} {{index .Labels \"$label.revision\"}} {{range .RootFS.Layers}}{{.}} {{end}}"
 }
 
 # update_switch BACKEND - try `next`; afterwards it runs as a whole, or what ran before does
