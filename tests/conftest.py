@@ -8,7 +8,7 @@ import structlog
 from ai_semble import telemetry
 from tests.support.models import models_directory
 
-pytest_plugins = ["tests.hosts.fixtures"]
+pytest_plugins = ["tests.hosts.fixtures", "tests.support.attacks"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

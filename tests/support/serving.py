@@ -11,6 +11,8 @@ from typing import Any
 
 import uvicorn
 
+from ai_semble.protocol import Connections
+
 DEADLINE_S = 30
 
 
@@ -29,8 +31,14 @@ def serving(app: Any, port: int = 0, **settings: Any) -> Iterator[str]:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
     listener.listen(1024)
+    connections = Connections("test", most_idle=2048, most_slow=512, client_timeout_s=60)
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=2, **settings
+        app,
+        **{"http": connections.protocol, **settings},
+        log_config=None,
+        access_log=False,
+        ws="none",
+        timeout_graceful_shutdown=2,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

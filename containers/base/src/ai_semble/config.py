@@ -50,6 +50,11 @@ class ServerConfig(Section):
     )
     max_body_bytes: Bytes = Field(32 * MIB, description="Longest request body, except dataset uploads.")
     max_requests: Count = Field(1024, description="Requests a service answers at once; more get 503.")
+    client_timeout_s: Seconds = Field(
+        60,
+        description="Time a client has to send the head of a request, to go on with its body (and a second for "
+        "each KiB sent), or to go on reading the answer.",
+    )
     shutdown_grace_s: Seconds = Field(10, description="Time for running requests to end when stopping.")
 
 

@@ -58,6 +58,20 @@ class MalformedBody(AiSembleError):
     hint = "Send valid JSON with `Content-Type: application/json`."
 
 
+class MalformedRequest(AiSembleError):
+    """The bytes are not a request of HTTP/1.1, or one that two programs could read in two ways."""
+
+    code, status, title = "malformed_request", 400, "The request is not HTTP/1.1"
+    hint = "Send it with an HTTP library; a body has one Content-Length, or chunks, and no Upgrade beside it."
+
+
+class HeadTooLarge(AiSembleError):
+    """The request line and the headers together are longer than 64 KiB."""
+
+    code, status, title = "head_too_large", 431, "The headers are too large"
+    hint = "Send what is long in the body."
+
+
 class BodyTooLarge(AiSembleError):
     """The body is longer than this path accepts."""
 

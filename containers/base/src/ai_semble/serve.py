@@ -15,11 +15,13 @@ from ai_semble import telemetry
 from ai_semble.config import Config
 from ai_semble.listening import is_in_our_image, refuse_open_address
 from ai_semble.logs import configure_logs, get_logger
+from ai_semble.protocol import Connections
 from ai_semble.secrets import TOKEN_VARIABLE, ensure_token
 from ai_semble.service import Runtime, ServiceApp
 from ai_semble.topology import ORCHESTRATOR, SERVICES
 
 _OPEN_FILES = 65_536
+_IDLE = 2048  # connections without a request, each of which takes some 10 KB
 
 
 def serve(service: str, config: Config) -> None:
@@ -27,15 +29,21 @@ def serve(service: str, config: Config) -> None:
     telemetry.switch_off()
     configure_logs(service, config.logs.level)
     refuse_open_address(config, in_container=is_in_our_image())
-    allow_many_connections()
+    most_files = allow_many_connections()
     runtime = create_runtime(service, config)
     app = SERVICES[service].create_app(runtime)
+    connections = Connections(
+        service,
+        most_idle=min(_IDLE, most_files // 4),
+        most_slow=max(1, min(config.server.max_requests, most_files // 2) // 2),
+        client_timeout_s=config.server.client_timeout_s,
+    )
     settings = uvicorn.Config(
         app,
         host=config.server.host,
         port=config.port_of(service),
         loop="uvloop",
-        http="httptools",
+        http=connections.protocol,  # type: ignore[arg-type] # whatever makes a protocol will do
         ws="none",
         log_config=None,
         access_log=False,
@@ -70,12 +78,15 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def allow_many_connections() -> None:
-    """Each connection is an open file, and the usual 1,024 are fewer than `server.max_requests` need."""
+def allow_many_connections() -> int:
+    """Files that may be open: each connection is one, and the usual 1,024 are fewer than `server.max_requests` need."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
+    if soft == resource.RLIM_INFINITY:
+        return wanted
+    if soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return max(soft, wanted)
 
 
 def create_runtime(service: str, config: Config) -> Runtime:

@@ -1,0 +1,183 @@
+"""A client can neither fill the memory with a head nor keep a connection for nothing."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from ai_semble.protocol import MOST_HEAD_BYTES, MOST_SENT_AHEAD, Connections
+from tests.support.attacks import attack
+from tests.support.raw_http import connection, head, read_until
+from tests.support.serving import serving
+
+CONTROL = "ai_semble's HTTP protocol lets a client go that makes the server wait too long"
+FILE = "containers/base/src/ai_semble/protocol.py"
+LARGE = 8 << 20
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers a body with its length and the names of the headers; `/large` answers much."""
+    if scope["type"] != "http":
+        return
+    received, more = 0, True
+    while more:
+        message = await receive()
+        received, more = received + len(message.get("body", b"")), message.get("more_body", False)
+    names = b",".join(name for name, _ in scope["headers"])
+    body = b"x" * LARGE if scope["path"] == "/large" else b"%d %s." % (received, names)
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": body})
+
+
+@contextmanager
+def server(most_idle: int = 100, most_slow: int = 100, client_timeout_s: float = 60) -> Iterator[int]:
+    """The port of a server with these limits."""
+    connections = Connections(
+        "test", most_idle=most_idle, most_slow=most_slow, client_timeout_s=client_timeout_s
+    )
+    with serving(app, http=connections.protocol) as url:
+        yield int(url.rpartition(":")[2])
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    with server() as made:
+        yield made
+
+
+def is_cut(client: socket.socket) -> bool:
+    """Whether the server ends this connection, in time."""
+    try:
+        while client.recv(65536):
+            pass
+    except ConnectionError:
+        return True
+    return True
+
+
+def received_in_all(client: socket.socket) -> int:
+    received = 0
+    try:
+        while piece := client.recv(1 << 20):
+            received += len(piece)
+    except ConnectionError:
+        pass
+    return received
+
+
+def answers(port: int) -> bool:
+    with connection(port) as client:
+        client.sendall(head("GET", "/"))
+        return b"200 OK" in read_until(client, b".")
+
+
+def send_until_cut(client: socket.socket, piece: bytes, most_bytes: int) -> int:
+    """How many bytes could be sent before the server had enough."""
+    sent = 0
+    try:
+        while sent < most_bytes:
+            client.sendall(piece)
+            sent += len(piece)
+    except (ConnectionError, TimeoutError):
+        pass
+    return sent
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        b"GET /",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Long: ",
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1;",
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Trailer: ",
+    ],
+)
+def test_what_has_no_end_is_cut_off_before_it_takes_memory(port: int, begin: bytes) -> None:
+    with connection(port) as client:
+        client.sendall(begin)
+        assert send_until_cut(client, b"a" * 8192, 64 << 20) < 32 << 20
+    assert answers(port)
+
+
+def test_a_head_over_the_limit_is_told_so_and_one_below_it_is_served(port: int) -> None:
+    with connection(port) as client:
+        client.sendall(head("GET", "/", "X-Long: " + "a" * (MOST_HEAD_BYTES - 100)))
+        assert b" 200 " in read_until(client, b".")
+    with connection(port) as client:
+        client.sendall(head("GET", "/", "X-Long: " + "a" * MOST_HEAD_BYTES))
+        answer = read_until(client, b"}")
+    assert b" 431 " in answer
+    assert b"head_too_large" in answer
+
+
+def test_what_stands_behind_a_body_is_no_header(port: int) -> None:
+    chunked = head("POST", "/", "Transfer-Encoding: chunked") + b"1\r\na\r\n0\r\nAuthorization: x\r\n\r\n"
+    with connection(port) as client:
+        client.sendall(chunked)
+        assert b"1 host,transfer-encoding." in read_until(client, b".")
+
+
+def test_a_few_requests_may_be_sent_ahead_and_thousands_may_not(port: int) -> None:
+    with connection(port) as client:
+        client.sendall(head("GET", "/") * MOST_SENT_AHEAD)
+        received = b""
+        while received.count(b"host.") < MOST_SENT_AHEAD:
+            received += read_until(client, b"host.")
+    with connection(port) as client:
+        send_until_cut(client, head("GET", "/") * 1000, 1 << 20)
+        assert is_cut(client)
+
+
+@attack(threat="Slow-loris: a head that never ends", control=CONTROL, file=FILE)
+def test_a_client_that_never_finishes_its_head_is_let_go() -> None:
+    with server(client_timeout_s=1) as port, connection(port) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost:")
+        assert is_cut(client)
+
+
+@attack(threat="A connection on which nothing is ever sent", control=CONTROL, file=FILE)
+def test_a_client_that_says_nothing_is_let_go() -> None:
+    with server(client_timeout_s=1) as port, connection(port) as client:
+        assert is_cut(client)
+
+
+@attack(threat="A body that is announced and never sent", control=CONTROL, file=FILE)
+def test_a_client_that_holds_its_body_back_is_let_go() -> None:
+    with server(client_timeout_s=1) as port, connection(port) as client:
+        client.sendall(head("POST", "/", "Content-Length: 1000") + b"a")
+        assert is_cut(client)
+
+
+@attack(threat="A client that asks for much and reads nothing", control=CONTROL, file=FILE)
+def test_a_client_that_does_not_read_its_answer_is_let_go() -> None:
+    with server(most_slow=1) as port, connection(port, receive_buffer=4096) as client:
+        client.sendall(head("GET", "/large"))
+        assert client.recv(12)
+        with connection(port, receive_buffer=4096) as second:
+            second.sendall(head("GET", "/large"))
+            assert second.recv(12)
+            assert answers(port)
+            assert received_in_all(client) < LARGE
+
+
+def test_a_client_that_keeps_sending_is_not_slow() -> None:
+    with server(client_timeout_s=1) as port, connection(port) as client:
+        client.sendall(head("POST", "/", f"Content-Length: {LARGE}"))
+        client.sendall(b"x" * LARGE)
+        assert f"{LARGE} host".encode() in read_until(client, b".")
+
+
+@attack(threat="More connections than there is room for", control=CONTROL, file=FILE)
+@pytest.mark.parametrize("hello", [b"", b"GET / HT", head("POST", "/", "Content-Length: 9")])
+def test_a_new_connection_takes_the_place_of_the_one_that_waited_longest(hello: bytes) -> None:
+    with server(most_idle=8, most_slow=8) as port, ExitStack() as stack:
+        first = stack.enter_context(connection(port))
+        first.sendall(hello)
+        for _ in range(20):
+            stack.enter_context(connection(port)).sendall(hello)
+        assert is_cut(first)
+        assert answers(port)
