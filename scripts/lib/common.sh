@@ -52,6 +52,18 @@ config_home() {
   esac
 }
 
+# private_folder - print a new folder for secrets, of this run and this user alone, in memory where there is a place for
+# that. Who makes it removes it; what runs that were killed could not remove goes now.
+private_folder() {
+  local place="${XDG_RUNTIME_DIR-}" left owner
+  if [[ ! -w "$place" ]]; then place="${TMPDIR:-/tmp}"; fi
+  for left in "$place"/ai-semble-private.*; do
+    owner="${left##*-private.}"
+    if [[ -O "$left" ]] && ! kill -0 "${owner%%.*}" 2>/dev/null; then rm -rf "$left"; fi
+  done
+  mktemp -d "$place/ai-semble-private.$$.XXXXXX"
+}
+
 # is_new_enough PYTHON - whether it is Python >= 3.11
 is_new_enough() {
   command -v "$1" >/dev/null 2>&1 && "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1

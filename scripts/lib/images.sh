@@ -28,7 +28,7 @@ build_image() (
   name="$1" tag="${2:-latest}" began=$SECONDS
   folder="$(image_folder "$name")"
   log="$(image_log "$name")"
-  secrets="$(mktemp -d)"
+  secrets="$(private_folder)"
   trap 'rm -rf "$secrets"' EXIT
   # Podman ends on Ctrl-C as on a failure.
   trap 'exit 130' INT

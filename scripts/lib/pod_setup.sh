@@ -40,12 +40,12 @@ pod_fetch_models() {
 #
 # In a shell of its own, so that the copies of the user's logins are gone whichever way it ends.
 pod_models() (
-  options=(--volume "$POD_MODELS:/var/lib/ai-semble-models" --tmpfs /tmp)
+  options=(--volume "$POD_MODELS:/var/lib/ai-semble-models" --env "AI_SEMBLE_MODELS_PLACE=the volume $POD_MODELS" --tmpfs /tmp)
   if [[ -d "$(config_home)/ai-semble" ]]; then
     options+=(--volume "$(config_home)/ai-semble:/etc/ai-semble:ro,z")
   fi
   if [[ -t 2 && -t 0 ]]; then options+=(--tty); fi
-  private="$(mktemp -d)"
+  private="$(private_folder)"
   trap 'rm -rf "$private"' EXIT
   fetching_options "$private" >"$private/options"
   mapfile -t -O "${#options[@]}" options <"$private/options"
@@ -116,8 +116,8 @@ pod_setup() {
     die_usage "the environment's name is $ENVIRONMENT, which ends as a container's does" "Take another name, as ${ENVIRONMENT}s."
   [[ "$ENVIRONMENT" != dev ]] || die_usage "dev is the development pod's name" "Start that one: ./scripts/deploy.sh start --dev"
   update_recover "$backend"
-  say "== images (the first time about 0.4 GB of packages to fetch, and some minutes)"
   if [[ -n "$images" ]]; then
+    say "== images (the first time about 0.4 GB of packages to fetch, and some minutes)"
     build_images || exit 1 # it has said why
   else
     pod_images_exist || die "there are not all images: $(printf 'localhost/ai-semble/%s:latest ' base "${POD_SERVICES[@]}")" \

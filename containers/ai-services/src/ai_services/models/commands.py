@@ -19,6 +19,8 @@ from ai_services.models.pull import Puller
 from ai_services.models.store import ModelStore
 
 USER_CATALOGUE = "models.toml"
+# In a container, whose folders nobody sees, the host says what holds the models.
+PLACE = "AI_SEMBLE_MODELS_PLACE"
 STATES = {"installed": "yes", "damaged": "damaged", "missing": ""}
 
 app = typer.Typer(help="See, fetch, check and remove models.", no_args_is_help=True)
@@ -63,13 +65,14 @@ def pull(
     names: Names = None,
     catalogue: Catalogues = None,
     force: Annotated[bool, typer.Option("--force", help="Fetch again what is installed.")] = False,
+    place: Annotated[str, typer.Option(envvar=PLACE, hidden=True)] = "",
 ) -> None:
     """Fetch models. What is installed is not fetched again; what broke off is continued."""
     config = load_config()
     known = open_catalogue(config, catalogue)
     wanted = [known[name] for name in names] if names else known.defaults()
     reporter = reporter_for(Console(stderr=True))
-    Puller(open_store(config), reporter).pull(wanted, force=force)
+    Puller(open_store(config), reporter, place=place).pull(wanted, force=force)
 
 
 @app.command()

@@ -45,13 +45,14 @@ class PlannedModel:
 
 @dataclass
 class Puller:
-    """Fetches models. `free` tells the free bytes of a folder's disk."""
+    """Fetches models. `free` tells the free bytes of a folder's disk, `place` what people call the folder."""
 
     store: ModelStore
     report: Reporter
     resolver: Resolver = field(default_factory=Resolver)
     free: FreeSpace = free_bytes
     pause: float = 0.5
+    place: str = ""
 
     def pull(self, models: Iterable[ModelSpec], *, force: bool = False) -> list[str]:
         """Fetch those of the models that are not installed as the catalogue has them; returns their names.
@@ -134,7 +135,7 @@ class Puller:
         names = ", ".join(item.model.name for item in planned)
         self.report.say(
             f"Fetching {names}: {in_words(download)} to download, {in_words(installed)} on disk, "
-            f"into {self.store.models_dir}"
+            f"into {self.place or self.store.models_dir}"
         )
         # While a model is put together, its archive, what was unpacked of it and the result exist at once.
         at_once = max(item.download + item.installed for item in planned)
