@@ -18,5 +18,11 @@ case "$(gpu_state)" in
     warn "the GPU's description is older than its driver; the processor computes instead" \
       "sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml"
     ;;
-  usable) ok "NVIDIA GPU with driver $(gpu_driver), described in $(gpu_specification)" ;;
+  usable)
+    found="NVIDIA GPU with driver $(gpu_driver), described in $(gpu_specification)"
+    version="$(podman_version)" || version=5
+    ((${version%%.*} >= 5)) || warn "$found; Podman $version gives none to a pod, so the processor computes" \
+      "Upgrade to a system with Podman 5, or let a server with a GPU answer: docs/howto/use-the-openai-sdk.md"
+    ok "$found"
+    ;;
 esac

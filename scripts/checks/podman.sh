@@ -7,7 +7,7 @@ source "$(dirname "$0")/../lib/findings.sh"
 
 command -v podman >/dev/null 2>&1 || bad "Podman is not installed" "$(install_command podman)"
 ((UID != 0)) || bad "this is root, and the pod is an ordinary user's" "Log in as the user who shall run it"
-version="$(podman version --format '{{.Client.Version}}' 2>/dev/null)" ||
+version="$(podman_version)" ||
   bad "Podman does not work for this user" "Run podman info; it says why"
 ((${version%%.*} >= 4)) || bad "Podman $version is too old, 4.0 is needed" "Upgrade this system"
 backend=quadlet

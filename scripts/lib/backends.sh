@@ -21,7 +21,7 @@ pod_backend() {
   command -v podman >/dev/null 2>&1 ||
     die "Podman is not installed" \
       "Install it (Debian, Ubuntu: sudo apt install podman), or run without isolation: ./scripts/deploy.sh start --embedded"
-  version="$(podman version --format '{{.Client.Version}}' 2>/dev/null)" ||
+  version="$(podman_version)" ||
     die "Podman does not work for this user" "Run: podman info"
   ((${version%%.*} >= 4)) ||
     die "Podman $version is too old, 4.0 is needed" "Upgrade this system, or: ./scripts/deploy.sh start --embedded"

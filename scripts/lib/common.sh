@@ -64,6 +64,9 @@ private_folder() {
   mktemp -d "$place/ai-semble-private.$$.XXXXXX"
 }
 
+# podman_version - of the Podman of this machine; fails when it does not work for this user
+podman_version() { podman version --format '{{.Client.Version}}' 2>/dev/null; }
+
 # is_new_enough PYTHON - whether it is Python >= 3.11
 is_new_enough() {
   command -v "$1" >/dev/null 2>&1 && "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1

@@ -63,7 +63,7 @@ pod_render() {
   if [[ "$(gpu_state)" == usable ]]; then options+=(--gpu); fi
   if [[ "$(podman info --format '{{.Host.Security.SELinuxEnabled}}')" == true ]]; then options+=(--selinux); fi
   in_image "$POD_BASE" --network none --user root --volume "$folder:/out:z" -- ai-semble units render \
-    --backend "$backend" --podman "$(podman version --format '{{.Client.Version}}')" \
+    --backend "$backend" --podman "$(podman_version)" \
     --limits "$(pod_limits)" --config-dir "$(config_home)/ai-semble" --output /out "${options[@]}" "$@"
 }
 
@@ -76,7 +76,7 @@ pod_install() {
   trap "rm -rf '$folder'" EXIT
   pod_render "$backend" "$folder" "$@" >/dev/null ||
     die "the units could not be written" "The lines above say why; the image may be of another version: ./scripts/setup.sh"
-  install_units "$backend" "$folder" ||
+  { pod_install_profiles && install_units "$backend" "$folder"; } ||
     die "the units could not be written" "The lines above say why; free some disk space if it is full. Then run it again."
   rm -rf "$folder"
   trap - EXIT
@@ -90,6 +90,15 @@ install_units() {
     [[ -e "$folder/$(basename "$file")" ]] || rm -f "$file"
   done < <(pod_installed "$backend")
   for file in "$folder"/*; do install_file "$file" "$("${backend}_place" "$(basename "$file")")" || status=1; done
+  return "$status"
+}
+
+# pod_install_profiles - what the system calls of each service are; all environments of this user share them
+pod_install_profiles() {
+  local profile status=0
+  for profile in "$CHECKOUT"/security/seccomp/*.json; do
+    install_file "$profile" "$SECCOMP_FOLDER/$(basename "$profile")" || status=1
+  done
   return "$status"
 }
 

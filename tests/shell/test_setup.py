@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+import shutil
 import socket
+import subprocess
 from pathlib import Path
+
+import pytest
 
 from tests.shell.conftest import CHECKOUT, Shell
 
@@ -45,6 +49,32 @@ def test_every_bad_finding_has_a_fix(shell: Shell) -> None:
     for line, after in zip(lines, [*lines[1:], ""], strict=True):
         if line.startswith(("bad", "warn")):
             assert after.strip().startswith("fix: "), line
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        ("5.4.2", "ok    gpu       NVIDIA GPU with driver 550, described in /etc/cdi/nvidia.yaml"),
+        (
+            "4.9.3",
+            "warn  gpu       NVIDIA GPU .*; Podman 4.9.3 gives none to a pod, so the processor computes",
+        ),
+    ],
+)
+def test_a_gpu_is_usable_where_a_pod_can_have_it(
+    shell: Shell, tmp_path: Path, version: str, said: str
+) -> None:
+    """The check as it is, on a host whose GPU is made up."""
+    shutil.copytree(CHECKOUT / "scripts", tmp_path / "scripts")
+    made_up = "gpu_state() { echo usable; }\ngpu_driver() { echo 550; }\n"
+    made_up += "gpu_specification() { echo /etc/cdi/nvidia.yaml; }\n"
+    (tmp_path / "scripts" / "lib" / "gpu.sh").write_text(made_up, encoding="utf-8")
+    shell.stub("podman", f"#!/bin/sh\necho {version}\n")
+    answer = subprocess.run(
+        ["bash", tmp_path / "scripts/checks/gpu.sh", "pod"],
+        env=shell.variables, capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert re.fullmatch(said, answer.stdout.splitlines()[0])
 
 
 def test_the_embedded_mode_needs_no_podman(shell: Shell) -> None:
