@@ -10,6 +10,7 @@ from ai_semble.commands.config import default_file
 from ai_semble.config import Config
 from ai_semble.errors import InvalidConfiguration
 from ai_semble.loading import load
+from ai_semble.render.table import RHYTHM
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -52,6 +53,7 @@ def test_a_list_is_given_by_a_variable_with_commas_or_as_toml(tmp_path: Path) ->
         ("[orchestrator]\nport = 70000\n", "orchestrator.port"),
         ("[orchestrater]\nport = 1\n", "orchestrater"),
         ("[environment]\nname = '../x'\n", "environment.name"),
+        (f"[server]\nshutdown_grace_s = {RHYTHM.stop_s - 4}\n", "server.shutdown_grace_s"),
         ("port = 1\n", "port"),
         ("[orchestrator\n", "ai-semble.toml"),
     ],

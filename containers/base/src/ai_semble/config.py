@@ -55,7 +55,11 @@ class ServerConfig(Section):
         description="Time a client has to send the head of a request, to go on with its body (and a second for "
         "each KiB sent), or to go on reading the answer.",
     )
-    shutdown_grace_s: Seconds = Field(10, description="Time for running requests to end when stopping.")
+    shutdown_grace_s: Seconds = Field(
+        10,
+        le=15,
+        description="Time for running requests to end when stopping, at most 15: Podman ends a container after 20 s.",
+    )
 
 
 class ResourcesConfig(Section):
