@@ -25,6 +25,7 @@ pod_choose() {
   if [[ "$ENVIRONMENT" != default ]]; then PREFIX="ai-semble-$ENVIRONMENT"; fi
   QUADLET_FOLDER="$(config_home)/containers/systemd/ai-semble"
   KUBE_FOLDER="$(config_home)/containers/ai-semble"
+  SECCOMP_FOLDER="$KUBE_FOLDER/seccomp"
   UNIT_FOLDER="$(config_home)/systemd/user"
   POD_STATE="${XDG_STATE_HOME:-$HOME/.local/state}/ai-semble/$ENVIRONMENT"
 }

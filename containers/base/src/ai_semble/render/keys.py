@@ -55,6 +55,7 @@ KEYS: dict[str, dict[str, Key]] = {
                 "Pull",
                 "ReadOnly",
                 "ReadOnlyTmpfs",
+                "SeccompProfile",
                 "Secret",
                 "StopTimeout",
                 "Tmpfs",

@@ -18,6 +18,8 @@ CONFIG = "/etc/ai-semble"
 SOURCE = "/src"
 TOKEN_NAME = "ai-semble-token"  # noqa: S105 - the name of a file
 HEALTHY = "/usr/local/bin/ai-semble-healthy"
+# Where `setup.sh` puts security/seccomp/ for its user; Podman makes no container without its profile.
+SECCOMP = "%E/containers/ai-semble/seccomp"
 # Where a volume with the token is mounted; a secret of Podman stands in /run/secrets.
 SECRETS = "/run/ai-semble"
 
@@ -58,6 +60,11 @@ class Container:
     @property
     def image(self) -> str:
         return f"localhost/ai-semble/{self.service.name}:latest"
+
+    @property
+    def seccomp(self) -> str:
+        """The file of its profile, in the folder of all."""
+        return f"{self.service.name}.json"
 
 
 _TMP = Scratch(TMP, 256)
