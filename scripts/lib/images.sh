@@ -8,6 +8,7 @@
 # and pip's own settings (PIP_... variables, pip.conf) for the package index. They reach the builds as
 # secrets: nothing of them stays in an image.
 
+# The base, which the others stand on, and one a service.
 IMAGES=(base orchestrator llm vision nlp data-processor)
 
 # image NAME [TAG] - the full name of an image

@@ -6,7 +6,9 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034 # names for the files that are sourced beside this one
 
-POD_SERVICES=(orchestrator llm vision nlp data-processor)
+POD_SERVICES=("${IMAGES[@]:1}")
+# Inside the pod, as ai_semble/topology.py has them.
+declare -A POD_PORTS=([orchestrator]=8080 [llm]=8081 [vision]=8082 [nlp]=8083 ["data-processor"]=8084)
 POD_BASE=localhost/ai-semble/base:latest
 POD_MODELS=ai-semble-models
 # Long enough for a cold disk and a large model.

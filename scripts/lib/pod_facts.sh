@@ -27,22 +27,23 @@ pod_facts() {
 
 # pod_ask_health PORT - the orchestrator's health, which holds all the others'; each by itself when it is silent
 pod_ask_health() {
-  local answer service
+  local answer service asked=()
   # 503 is an answer, too.
   answer="$(curl --silent --noproxy '*' --max-time 4 "http://127.0.0.1:$1/health" 2>/dev/null || true)"
   printf '\n=== health\n%s\n' "$answer"
   if [[ "$answer" == '{'* ]]; then return; fi
+  for service in "${POD_SERVICES[@]:1}"; do asked+=("$service:${POD_PORTS[$service]}"); done
   for service in "${POD_SERVICES[@]:1}"; do
     # All share one network, so any container can ask; the first that runs does.
     podman container exists "$PREFIX-$service" 2>/dev/null || continue
-    timeout 6 podman exec "$PREFIX-$service" bash -c "$POD_ASK_ALL" 2>/dev/null && return
+    timeout 6 podman exec "$PREFIX-$service" bash -c "$POD_ASK_ALL" - "${asked[@]}" 2>/dev/null && return
   done
 }
 
 # Run inside a container, which has no curl.
 # shellcheck disable=SC2016 # its variables are its own
 POD_ASK_ALL='
-for pair in llm:8081 vision:8082 nlp:8083 data-processor:8084; do
+for pair; do
   printf "\n=== health %s\n" "${pair%:*}"
   timeout 1 bash -c "exec 3<>/dev/tcp/127.0.0.1/${pair#*:}
     printf \"GET /health HTTP/1.0\r\nHost: localhost\r\n\r\n\" >&3

@@ -129,7 +129,8 @@ pod_setup() {
     say "== images (the first time about 0.4 GB of packages to fetch, and some minutes)"
     build_images || exit 1 # it has said why
   else
-    pod_images_exist || die "there are not all images: $(printf 'localhost/ai-semble/%s:latest ' base "${POD_SERVICES[@]}")" \
+    # shellcheck disable=SC2153 # images.sh has them
+    pod_images_exist || die "there are not all images: $(printf 'localhost/ai-semble/%s:latest ' "${IMAGES[@]}")" \
       "Load them (podman load --input FILE), or build them: ./scripts/setup.sh without --no-images"
   fi
   if [[ -n "$models" ]]; then

@@ -5,8 +5,9 @@
 # shellcheck disable=SC2153 # PREFIX is set by pod.sh
 
 # The orchestrator goes last: it answers meanwhile, and what it calls is new and tried by then.
-UPDATE_ORDER=(data-processor nlp vision llm orchestrator)
-UPDATE_IMAGES=(base "${UPDATE_ORDER[@]}")
+UPDATE_ORDER=()
+for service in "${POD_SERVICES[@]}"; do UPDATE_ORDER=("$service" ${UPDATE_ORDER[@]+"${UPDATE_ORDER[@]}"}); done
+unset service
 UPDATE_LIMIT_S=300
 # Deaths of a new container after which nobody waits for it any longer.
 UPDATE_TOO_MANY_DEATHS=3
@@ -51,7 +52,7 @@ pod_update() {
 update_fetch() {
   local name
   if [[ -n "$2" ]]; then
-    for name in "${UPDATE_IMAGES[@]}"; do
+    for name in "${IMAGES[@]}"; do
       podman image exists "$(image "$name" previous)" ||
         die "there is nothing to go back to: no update was made, or its images were removed" \
           "Images of another version: ./scripts/deploy.sh update --from PREFIX:TAG"
@@ -75,7 +76,7 @@ update_pull() {
     prefix="${1%:*}"
     tag="${1##*:}"
   fi
-  for name in "${UPDATE_IMAGES[@]}"; do
+  for name in "${IMAGES[@]}"; do
     given="$prefix/$name:$tag"
     if [[ "$prefix" != localhost/* ]]; then
       say "Pulling $given"
@@ -86,13 +87,13 @@ update_pull() {
         "Check the name; without a network: podman load -i FILE, then --from the prefix that podman images shows."
   done
   # One that could not be pulled may be an older one's that was here.
-  for name in "${UPDATE_IMAGES[@]}"; do
+  for name in "${IMAGES[@]}"; do
     [[ "$(update_origin "$prefix/$name:$tag")" == "$(update_origin "$prefix/base:$tag")"* ]] ||
       die "$prefix/$name:$tag and $prefix/base:$tag are not of one version; nothing was changed" \
         "Have all six images of one build: podman pull, or podman load -i FILE; then update again."
   done
   # Only when all six are there, so that `next` is never of two versions.
-  for name in "${UPDATE_IMAGES[@]}"; do podman tag "$prefix/$name:$tag" "$(image "$name" next)"; done
+  for name in "${IMAGES[@]}"; do podman tag "$prefix/$name:$tag" "$(image "$name" next)"; done
 }
 
 # update_origin IMAGE - version, commit where it is said, and layers: those of a service begin with its base's
@@ -107,7 +108,7 @@ update_switch() {
   local backend="$1" changed=() sick_before at=0 service
   update_note_images
   if update_is_nothing_new; then
-    for service in "${UPDATE_IMAGES[@]}"; do update_untag "$service" next; done
+    for service in "${IMAGES[@]}"; do update_untag "$service" next; done
     say "Already up to date"
     return
   fi
@@ -140,7 +141,7 @@ update_switch() {
 # update_note_images - what runs and what is to run, by id
 update_note_images() {
   local name
-  for name in "${UPDATE_IMAGES[@]}"; do
+  for name in "${IMAGES[@]}"; do
     UPDATE_OLD[$name]="$(update_running_id "$name")"
     UPDATE_NEW[$name]="$(update_id "$(image "$name" next)")" ||
       die "the image $(image "$name" next) is gone; nothing was changed" "Run it again."
@@ -153,7 +154,7 @@ update_id() { podman image inspect --format '{{.Id}}' "$1" 2>/dev/null; }
 # update_ids_of TAG - of all images that have it
 update_ids_of() {
   local name
-  for name in "${UPDATE_IMAGES[@]}"; do update_id "$(image "$name" "$1")" || true; done
+  for name in "${IMAGES[@]}"; do update_id "$(image "$name" "$1")" || true; done
 }
 
 # update_running_id NAME - of the container; `latest` may have been built anew without a restart
@@ -163,7 +164,7 @@ update_running_id() {
 
 update_is_nothing_new() {
   local name
-  for name in "${UPDATE_IMAGES[@]}"; do
+  for name in "${IMAGES[@]}"; do
     [[ "${UPDATE_NEW[$name]}" == "${UPDATE_OLD[$name]}" ]] || return 1
   done
 }
@@ -278,12 +279,14 @@ update_deaths() {
 
 # update_ask BACKEND SERVICE... - what `ai-semble probe` says of them; the old base image asks, the new ones answer
 update_ask() {
-  local backend="$1" options service port
+  local backend="$1" options service section
   shift
   options=(--pod "$PREFIX" --name "$PREFIX-probe" --replace --env "AI_SEMBLE_ENVIRONMENT__NAME=$ENVIRONMENT")
   options+=(--volume "$(config_home)/ai-semble:/etc/ai-semble:ro,z")
-  for port in ORCHESTRATOR:8080 LLM:8081 VISION:8082 NLP:8083 DATA:8084; do
-    options+=(--env "AI_SEMBLE_${port%:*}__PORT=${port#*:}")
+  for service in "${POD_SERVICES[@]}"; do
+    # Its section of the settings; data-processor's is `data`.
+    section="${service%-*}"
+    options+=(--env "AI_SEMBLE_${section^^}__PORT=${POD_PORTS[$service]}")
   done
   if [[ "$backend" == kube ]]; then
     options+=(--volume "$PREFIX-token:$KUBE_TOKEN_FOLDER:ro" --env "AI_SEMBLE_TOKEN_FILE=$KUBE_TOKEN_FOLDER/ai-semble-token")

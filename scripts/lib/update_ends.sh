@@ -17,7 +17,7 @@ update_write() {
   file="$(update_journal)"
   {
     echo "phase $1"
-    for name in "${UPDATE_IMAGES[@]}"; do
+    for name in "${IMAGES[@]}"; do
       echo "$name ${UPDATE_OLD[$name]} ${UPDATE_NEW[$name]} ${UPDATE_PHASE[$name]}"
     done
   } >"$file.new"
@@ -46,7 +46,7 @@ update_begin() {
   while IFS= read -r file; do cp -p "$file" "$saved.new/"; done < <(pod_installed "$1")
   mv "$saved.new" "$saved"
   # Named, so that `podman image prune` in the middle does not take it.
-  for name in "${UPDATE_IMAGES[@]}"; do podman tag "${UPDATE_OLD[$name]}" "$(image "$name" before)"; done
+  for name in "${IMAGES[@]}"; do podman tag "${UPDATE_OLD[$name]}" "$(image "$name" before)"; done
   update_write switching
 }
 
@@ -64,7 +64,7 @@ update_recover() {
     update_tell
     return
   fi
-  for name in "${UPDATE_IMAGES[@]}"; do
+  for name in "${IMAGES[@]}"; do
     if ! podman image exists "${UPDATE_OLD[$name]}"; then
       update_drop
       say "An update was interrupted, and the images from before it are gone; ./scripts/setup.sh makes all anew"
@@ -128,7 +128,7 @@ update_undo() {
   # What ran before has all the time of a start, however little the new version was given.
   # shellcheck disable=SC2034 # update_restart reads it
   UPDATE_LIMIT_S="$POD_START_LIMIT_S"
-  for name in "${UPDATE_IMAGES[@]}"; do podman tag "${UPDATE_OLD[$name]}" "$(image "$name" latest)"; done
+  for name in "${IMAGES[@]}"; do podman tag "${UPDATE_OLD[$name]}" "$(image "$name" latest)"; done
   update_restore_units "$backend" || status=1
   for ((at = ${#UPDATE_ORDER[@]} - 1; at >= 0; at--)); do
     service="${UPDATE_ORDER[at]}"
@@ -147,7 +147,7 @@ update_undo() {
       done
     fi
   fi
-  for name in "${UPDATE_IMAGES[@]}"; do update_untag "$name" before; done
+  for name in "${IMAGES[@]}"; do update_untag "$name" before; done
   update_drop
   return "$status"
 }
@@ -165,7 +165,7 @@ update_restore_units() {
 update_finish() {
   local name id gone
   mapfile -t gone < <(update_ids_of previous)
-  for name in "${UPDATE_IMAGES[@]}"; do
+  for name in "${IMAGES[@]}"; do
     podman tag "${UPDATE_NEW[$name]}" "$(image "$name" latest)"
     podman tag "${UPDATE_OLD[$name]}" "$(image "$name" previous)"
     update_untag "$name" before
@@ -190,7 +190,7 @@ update_forget() {
 # update_tell - what it did, a line each
 update_tell() {
   local name old new
-  for name in "${UPDATE_IMAGES[@]}"; do
+  for name in "${IMAGES[@]}"; do
     old="${UPDATE_OLD[$name]:0:12}" new="${UPDATE_NEW[$name]:0:12}"
     if [[ "$old" == "$new" ]]; then
       printf '%-15s %s, as before\n' "$name" "$old"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
-from tests.shell.conftest import Shell
+from ai_semble.topology import SERVICES
+from tests.shell.conftest import CHECKOUT, Shell
 
 VERBS = ["start", "stop", "restart", "status", "health", "logs", "update", "models", "list", "uninstall"]
 PODMAN = "#!/bin/sh\necho {version}\n"
@@ -135,3 +138,14 @@ def test_before_the_first_start_every_verb_says_how_to_start(shell: Shell, verb:
     assert answer.returncode == 1
     assert "Ai-semble is not set up for this user" in answer.stderr
     assert "start --embedded" in answer.stderr
+
+
+def test_services_ports_and_images_are_those_of_the_one_table() -> None:
+    words = """source scripts/lib/common.sh; source scripts/lib/backends.sh
+    for name in "${POD_SERVICES[@]}"; do echo "$name ${POD_PORTS[$name]}"; done
+    echo "${IMAGES[*]}"; echo "${UPDATE_ORDER[*]}" """
+    told = subprocess.run(["bash", "-euc", words], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    *ports, images, order = told.stdout.splitlines()
+    assert ports == [f"{service.name} {service.port}" for service in SERVICES.values()]
+    assert images.split() == ["base", *SERVICES]
+    assert order.split() == [*reversed(SERVICES)], "the orchestrator is switched last"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ai_semble.topology import SERVICES
 from tests.shell.conftest import Shell
 
 # What it was told stands in the file `told`; the image `missing` cannot be pulled, and an older one is here.
@@ -17,7 +18,7 @@ esac
 """
 NEW = "2.0.0  sha256:a sha256:b "
 FROM = "registry.example/ai-semble"
-NAMES = ("base", "data-processor", "nlp", "vision", "llm", "orchestrator")
+NAMES = ("base", *SERVICES)
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def tags_given(pod: Shell, missing: str, old: str) -> tuple[list[str], str]:
 def test_an_older_image_that_was_here_is_not_mixed_in(pod: Shell, missing: str, old: str) -> None:
     tags, said = tags_given(pod, missing, old)
     assert not tags
-    named = "data-processor" if missing == "base" else missing
+    named = "orchestrator" if missing == "base" else missing
     assert (
         f"error: {FROM}/{named}:2 and {FROM}/base:2 are not of one version; nothing was changed\nhint:  "
         in said

@@ -46,9 +46,10 @@ kube_made() { :; }
 
 # kube_unready - the services that do not answer; Podman 4 asks for health too late to wait for it
 kube_unready() {
-  local container answer
+  local container answer service asked=("live:orchestrator:${POD_PORTS[orchestrator]}")
+  for service in "${POD_SERVICES[@]:1}"; do asked+=("ready:$service:${POD_PORTS[$service]}"); done
   for container in $(pod_containers); do
-    answer="$(timeout 10 podman exec "$container" bash -c "$KUBE_ASK" 2>/dev/null)" || continue
+    answer="$(timeout 10 podman exec "$container" bash -c "$KUBE_ASK" - "${asked[@]}" 2>/dev/null)" || continue
     if [[ -n "$answer" ]]; then printf '%s\n' "$answer"; fi
     return
   done
@@ -56,8 +57,8 @@ kube_unready() {
 }
 # shellcheck disable=SC2016 # its variables are the container's
 KUBE_ASK='
-for pair in live:orchestrator:8080 ready:llm:8081 ready:vision:8082 ready:nlp:8083 ready:data-processor:8084; do
-  IFS=: read -r question service port <<<"$pair"
+for one; do
+  IFS=: read -r question service port <<<"$one"
   ai-semble-healthy "$question" "$port" >/dev/null 2>&1 || echo "$service (starting)"
 done
 true'
