@@ -27,7 +27,7 @@ pod_start() {
       die "systemd does not start $PREFIX.target" "systemctl --user status $PREFIX.target says why; ./scripts/setup.sh writes the units anew."
     pod_wait "$backend" || true
   fi
-  pod_show_started "$backend"
+  pod_status "$backend" --started
 }
 
 # pod_wait BACKEND - until all are healthy; fails when that will not come, or not in time
@@ -70,19 +70,6 @@ pod_has_given_up() {
     esac
   done < <(systemctl --user show --property NRestarts,ActiveState $("${backend}_units"))
   return 1
-}
-
-pod_show_started() {
-  local backend="$1" status=0
-  pod_status "$backend" || status=$?
-  if ((status == 0)) && [[ "$ENVIRONMENT" == dev ]]; then
-    printf '\nA shell with the tools, and your source in it:\n  podman exec -it %s-shell bash\n' "$PREFIX"
-  fi
-  if ((status == 0)); then
-    printf "\nTry it:\ncurl -X POST http://localhost:%s/ai/llm/completion -H 'Content-Type: application/json' -d '%s'\n" \
-      "$("${backend}_port")" '{"prompt": "Hello, how are you?", "max_tokens": 100, "temperature": 0.7}'
-  fi
-  return "$status"
 }
 
 pod_stop() {

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import re
+import shlex
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from rich.console import Console
 
 from ai_semble.pod.facts import Facts, last_error
 from ai_semble.pod.survey import Survey, surveyed
-from ai_semble.pod.view import show_status
+from ai_semble.pod.view import show_first_steps, show_status
 from ai_semble.topology import SERVICES
 
 NOW = 1_800_000_000.0
@@ -92,6 +94,18 @@ def test_a_screen_has_80_columns_and_one_page() -> None:
     lines = screen(survey_of(stream(ALL, environment()))).splitlines()
     assert max(map(len, lines)) <= 80
     assert len(lines) <= 24
+
+
+@pytest.mark.parametrize("environment_name", ["default", "dev"])
+def test_after_a_start_there_is_something_to_paste(environment_name: str) -> None:
+    console = Console(file=io.StringIO(), width=80)
+    found = survey_of(stream(ALL, environment()))
+    show_first_steps(console, replace(found, environment=environment_name, port=18080))
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    *_, line = text.splitlines()
+    assert shlex.split(line)[3] == "http://localhost:18080/ai/llm/completion"
+    assert ("podman exec -it ai-semble-dev-shell bash" in text) == (environment_name == "dev")
 
 
 def test_the_widest_rows_are_not_cut() -> None:

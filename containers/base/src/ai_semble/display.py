@@ -41,12 +41,14 @@ def span(seconds: float) -> str:
     return f"{max(seconds, 0):.0f} s"
 
 
-def first_call(port: int) -> str:
+def show_first_call(console: Console, port: int) -> None:
     """A line to paste that gets an answer."""
-    return (
+    line = (
         f"curl -X POST http://localhost:{port}/ai/llm/completion -H 'Content-Type: application/json'"
         """ -d '{"prompt": "Hello, how are you?", "max_tokens": 100, "temperature": 0.7}'"""
     )
+    console.print("\nTry it:", style="bold")
+    console.print(line, highlight=False, soft_wrap=True)
 
 
 def show_health(console: Console, health: EnvironmentHealth) -> None:

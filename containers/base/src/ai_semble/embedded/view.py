@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ai_semble.config import Config
-from ai_semble.display import STYLES, first_call, models, size, span
+from ai_semble.display import STYLES, models, show_first_call, size, span
 from ai_semble.embedded.survey import Seen, Survey
 from ai_semble.topology import ORCHESTRATOR
 
@@ -107,8 +107,7 @@ def show_started(console: Console, config: Config, found: Survey) -> None:
     console.print(ISOLATION, style="dim", highlight=False, soft_wrap=True)
     if not any(seen.serves for seen in found.services if seen.name == ORCHESTRATOR.name):
         return
-    console.print("\nTry it:", style="bold")
-    console.print(first_call(config.port_of(ORCHESTRATOR.name)), highlight=False, soft_wrap=True)
+    show_first_call(console, config.port_of(ORCHESTRATOR.name))
 
 
 class Progress:

@@ -22,13 +22,18 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()
-def status(as_json: Json = False) -> None:
+def status(
+    as_json: Json = False,
+    started: Annotated[bool, typer.Option("--started", help="When all is well, also what to try.")] = False,
+) -> None:
     """Each service with its state, and what to do about what is not well."""
     found = surveyed(Facts.parse(sys.stdin))
     if as_json:
         typer.echo(json.dumps(found.document()))
     else:
         view.show_status(Console(), found, time.time())
+    if started and found.is_well:
+        view.show_first_steps(Console(), found)
     raise typer.Exit(0 if found.is_well else 1)
 
 

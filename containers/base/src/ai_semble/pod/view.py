@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ai_semble.display import MB, STYLES, models, span
+from ai_semble.display import MB, STYLES, models, show_first_call, span
 from ai_semble.pod.survey import DEPLOY, Seen, Survey
 
 _WORDS = {**STYLES, "running": "", "silent": "bold red"}
@@ -26,6 +26,14 @@ def show_status(console: Console, found: Survey, now: float) -> None:
     console.print(table(found, now))
     for text in (*running_models(found), *troubles(found)):
         console.print(text, soft_wrap=True)
+
+
+def show_first_steps(console: Console, found: Survey) -> None:
+    """What to do in an environment that has just started."""
+    if found.environment == "dev":
+        console.print("\nA shell with the tools, and your source in it:", style="bold")
+        console.print("podman exec -it ai-semble-dev-shell bash", highlight=False)
+    show_first_call(console, found.port)
 
 
 def headline(found: Survey) -> Text:
