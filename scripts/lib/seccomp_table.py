@@ -130,9 +130,9 @@ COMMON = (
     Group.of("TCP", "socket", is_(0, _AF_INET), masked(1, _TYPE, _STREAM)),
     Group.of("TCP", "socket", is_(0, _AF_INET6), masked(1, _TYPE, _STREAM)),
     *_each("prctl", 0, _PRCTL, "names of threads, ends of children, fewer rights"),
+    *_each("ioctl", 1, _IOCTL, "blocking, inheritance, and a terminal for who looks inside"),
 )
 
-_FEW_DEVICES = _each("ioctl", 1, _IOCTL, "blocking, inheritance, and a terminal for who looks inside")
 # Those of NVIDIA's driver bear an F, or no letter at all; a terminal's, which could type for others, bear a T.
 _GPU = tuple(
     Group.of("the driver of a GPU", "ioctl", masked(1, 0xFF00, letter << 8)) for letter in (ord("F"), 0)
@@ -149,17 +149,15 @@ _CORES = Group.of("threads of an engine stay on their cores, where there are man
 SERVICES: dict[str, tuple[Group, ...]] = {
     "orchestrator": (
         *COMMON,
-        *_FEW_DEVICES,
         *_NAMES,
         *_each("ioctl", 1, _INTERFACE, "which interface an address belongs to"),
         Group.of("a job's body gets its name when it is whole", "link linkat"),
     ),
-    "llm": (*COMMON, *_FEW_DEVICES, *_GPU, *_NAMES, _CORES),
-    "vision": (*COMMON, *_FEW_DEVICES, *_GPU, _CORES),
-    "nlp": (*COMMON, *_FEW_DEVICES, _CORES),
+    "llm": (*COMMON, *_GPU, *_NAMES, _CORES),
+    "vision": (*COMMON, *_GPU, _CORES),
+    "nlp": (*COMMON, _CORES),
     "data-processor": (
         *COMMON,
-        *_FEW_DEVICES,
         Group.of(
             "a worker gives up all files but its own",
             "landlock_create_ruleset landlock_add_rule landlock_restrict_self",
