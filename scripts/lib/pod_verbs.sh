@@ -81,11 +81,12 @@ pod_stop() {
 
 # pod_end BACKEND - nothing of the pod runs, or starts by itself, after this
 pod_end() {
-  local units
+  local known
   systemctl --user --quiet disable "$PREFIX.target" 2>/dev/null || true
-  mapfile -t units < <(pod_known_units "$1")
-  if ((${#units[@]})); then
-    systemctl --user stop "${units[@]}" ||
+  known="$(pod_known_units "$1")" || die "systemd of this user does not answer" "./scripts/setup.sh --check says why."
+  if [[ -n "$known" ]]; then
+    # shellcheck disable=SC2086 # names of units have no spaces
+    systemctl --user stop $known ||
       die "the pod $PREFIX does not stop" "systemctl --user status '$PREFIX*' says what waits; then stop again."
   fi
   # What was started by hand, or left by a crash, is ended too.

@@ -98,6 +98,16 @@ def test_what_systemd_has_loaded_is_stopped(host: Host) -> None:
     assert "stop ai-semble.target ai-semble-pod.service" in said
 
 
+def test_where_systemd_does_not_answer_nothing_is_removed(host: Host) -> None:
+    """What it runs would go on without its files, and be started again."""
+    host.have_units("ai-semble.pod")
+    host.shell.stub("systemctl", "#!/bin/sh\nexit 1\n")
+    answer = host.shell.run("deploy.sh", "uninstall", "--yes")
+    assert answer.returncode == 1
+    assert answer.stderr.startswith("error: systemd of this user does not answer\nhint:  ")
+    assert host.left() >= {"ai-semble.pod"}
+
+
 @pytest.mark.parametrize(
     ("kind", "name", "words"),
     [
