@@ -9,7 +9,15 @@ import pytest
 from ai_semble import listening
 from ai_semble.config import Config, ServerConfig
 from ai_semble.errors import InvalidConfiguration
-from ai_semble.listening import refuse_open_address
+from ai_semble.listening import address_of, refuse_open_address
+from ai_semble.topology import SERVICES
+from orchestrator.access.keys import Limits, Scope
+from orchestrator.access.store import KeyStore
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
 def listening_on(host: str) -> Config:
@@ -42,3 +50,37 @@ def test_a_container_that_is_not_of_our_images_may_share_the_network_of_its_host
     assert listening.is_in_our_image()
     monkeypatch.setattr(listening, "CONTAINER_MARK", tmp_path / "absent")
     assert not listening.is_in_our_image()
+
+
+def test_a_key_that_is_valid_opens_an_address_and_no_other_does() -> None:
+    config = listening_on("0.0.0.0")  # noqa: S104 - the subject
+    store = KeyStore(config.paths().keys_file)
+    nothing = (frozenset[Scope](), frozenset[str](), Limits())
+    store.create("over", *nothing, expires_at=1)
+    store.create("gone", *nothing, expires_at=None)
+    store.revoke("gone")
+    with pytest.raises(InvalidConfiguration) as refused:
+        refuse_open_address(config)
+    assert "keys create" in refused.value.user_hint
+    store.create("good", *nothing, expires_at=None)
+    refuse_open_address(config)
+
+
+def test_a_damaged_file_of_keys_opens_nothing() -> None:
+    config = listening_on("0.0.0.0")  # noqa: S104 - the subject
+    config.paths().make()
+    config.paths().keys_file.write_bytes(b"nonsense")
+    with pytest.raises(InvalidConfiguration):
+        refuse_open_address(config)
+
+
+def test_only_the_orchestrator_listens_where_others_reach_it() -> None:
+    config = listening_on("192.0.2.7")
+    assert {name: address_of(config, name) for name in SERVICES} == {
+        "orchestrator": "192.0.2.7",
+        "llm": "127.0.0.1",
+        "vision": "127.0.0.1",
+        "nlp": "127.0.0.1",
+        "data-processor": "127.0.0.1",
+    }
+    assert {address_of(listening_on("::1"), name) for name in SERVICES} == {"::1"}

@@ -39,7 +39,8 @@ class ServerConfig(Section):
     """How every service listens."""
 
     host: str = Field(
-        "127.0.0.1", description="Address to listen on. Only loopback is accepted without keys."
+        "127.0.0.1",
+        description="Address to listen on. Another than loopback is only the orchestrator's, and needs API keys.",
     )
     allowed_hosts: tuple[str, ...] = Field(
         ("localhost", "127.0.0.1", "[::1]"),
@@ -59,6 +60,16 @@ class ServerConfig(Section):
         10,
         le=15,
         description="Time for running requests to end when stopping, at most 15: Podman ends a container after 20 s.",
+    )
+
+
+class AccessConfig(Section):
+    """Who gets in; `ai-semble keys` makes the API keys."""
+
+    required: Literal["auto", "always"] = Field(
+        "auto",
+        description="Whether a request needs an API key. `auto`: not on loopback, nor in our images, whose port is "
+        "published on loopback. A key that is given is always checked.",
     )
 
 
@@ -244,6 +255,7 @@ class Config(Section):
 
     environment: EnvironmentConfig = EnvironmentConfig()
     server: ServerConfig = ServerConfig()
+    access: AccessConfig = AccessConfig()
     orchestrator: OrchestratorConfig = OrchestratorConfig()
     llm: LlmConfig = LlmConfig()
     vision: VisionConfig = VisionConfig()

@@ -48,6 +48,10 @@ class Paths:
         return self.state_dir / "tmp"
 
     @property
+    def keys_file(self) -> Path:
+        return self.state_dir / "keys.sqlite"
+
+    @property
     def token_file(self) -> Path:
         return self.state_dir / "service.token"
 

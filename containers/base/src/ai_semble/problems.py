@@ -49,6 +49,8 @@ def document(error: AiSembleError, source: str) -> dict[str, Any]:
 def response(error: AiSembleError, source: str, path: str) -> Response:
     """The HTTP answer for an error met on a path."""
     headers = {}
+    if error.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"  # RFC 9110 wants a 401 to say what would be accepted
     if error.retry_after is not None:
         headers["Retry-After"] = str(max(1, round(error.retry_after)))
     note_problem(error.code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 from contextlib import suppress
@@ -25,6 +26,14 @@ def ensure_token(path: Path) -> str:
     if not token:
         raise InvalidConfiguration(f"The token file {path} is empty", hint="Delete it; a new one is made.")
     return token
+
+
+def health_token(token: str) -> str:
+    """What opens the orchestrator's health and metrics where keys are needed, made from the environment's token.
+
+    It opens nothing else, and the token does not follow from it: another program may have the orchestrator's port.
+    """
+    return hashlib.sha256(f"health {token}".encode()).hexdigest()
 
 
 def _make(path: Path) -> None:

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from ai_semble import telemetry
 from ai_semble.config import Config
-from ai_semble.listening import is_in_our_image, refuse_open_address
+from ai_semble.listening import address_of, is_in_our_image, refuse_open_address
 from ai_semble.logs import configure_logs, get_logger
 from ai_semble.protocol import Connections
 from ai_semble.secrets import TOKEN_VARIABLE, ensure_token
@@ -40,7 +40,7 @@ def serve(service: str, config: Config) -> None:
     )
     settings = uvicorn.Config(
         app,
-        host=config.server.host,
+        host=address_of(config, service),
         port=config.port_of(service),
         loop="uvloop",
         http=connections.protocol,  # type: ignore[arg-type] # whatever makes a protocol will do
@@ -55,7 +55,7 @@ def serve(service: str, config: Config) -> None:
         timeout_graceful_shutdown=int(config.server.shutdown_grace_s),
         backlog=1024,
     )
-    get_logger(__name__).info("serving", host=config.server.host, port=settings.port, pid=os.getpid())
+    get_logger(__name__).info("serving", host=settings.host, port=settings.port, pid=os.getpid())
     Server(settings, app).run()
 
 

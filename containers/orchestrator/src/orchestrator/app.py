@@ -10,6 +10,9 @@ from fastapi import FastAPI
 
 from ai_semble.schemas.health import State
 from ai_semble.service import Runtime, create_service_app
+from orchestrator.access.control import Access
+from orchestrator.access.layer import AccessLayer
+from orchestrator.access.needs import Needs
 from orchestrator.description import document
 from orchestrator.environment.health import EnvironmentProbe
 from orchestrator.environment.metrics import Scrape
@@ -26,6 +29,7 @@ from orchestrator.routes.relay import ShortCut, relay_routes
 def create_app(runtime: Runtime) -> FastAPI:
     """The public API of one environment: what `ai-semble serve orchestrator` runs."""
     relays = relay_routes(OPERATIONS)
+    access = Access(runtime)
 
     def release_watchers() -> None:
         app.state.jobs.release_watchers()
@@ -38,8 +42,12 @@ def create_app(runtime: Runtime) -> FastAPI:
         lifespan=_life,
         unbounded_paths=[operation.prefix for operation in OPERATIONS if operation.unbounded],
         own_health=True,
-        layers=[partial(ShortCut, routes=relays)],
+        layers=[
+            partial(AccessLayer, access=access, needs=Needs(OPERATIONS)),
+            partial(ShortCut, routes=relays),
+        ],
     )
+    app.state.access = access
     app.router.routes.extend(relays)
     app.when_stopping(release_watchers)
     document.install(app, OPERATIONS)
@@ -54,6 +62,10 @@ async def _life(app: FastAPI) -> AsyncIterator[None]:
         app.state.gateway = Gateway(upstreams, fetcher)
         app.state.probe = EnvironmentProbe(runtime.config, runtime.health, upstreams)
         app.state.scrape = Scrape(runtime.config, runtime.metrics, upstreams)
-        async with JobService(runtime, GatewayCaller(app.state.gateway)) as app.state.jobs:
+        # The jobs' lock keeps a second orchestrator from the state folder, so from the budgets in it, too.
+        async with (
+            JobService(runtime, GatewayCaller(app.state.gateway)) as app.state.jobs,
+            app.state.access,
+        ):
             runtime.health.set_state(State.READY)
             yield

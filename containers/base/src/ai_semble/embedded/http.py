@@ -8,19 +8,23 @@ import asyncio
 LONGEST_ANSWER = 1024 * 1024
 
 
-async def get(host: str, port: int, path: str, timeout_s: float) -> tuple[int, bytes] | None:
-    """Status and body; None when there was no whole answer in time."""
+async def get(
+    host: str, port: int, path: str, timeout_s: float, *, token: str = ""
+) -> tuple[int, bytes] | None:
+    """Status and body; None when there was no whole answer in time. `token` is shown to the service."""
     try:
         async with asyncio.timeout(timeout_s):
-            return await _get(host, port, path)
+            return await _get(host, port, path, token)
     except (OSError, TimeoutError, ValueError, asyncio.IncompleteReadError):
         return None
 
 
-async def _get(host: str, port: int, path: str) -> tuple[int, bytes]:
+async def _get(host: str, port: int, path: str, token: str) -> tuple[int, bytes]:
     reader, writer = await asyncio.open_connection(host, port)
     try:
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode("ascii"))
+        shown = f"Authorization: Bearer {token}\r\n" if token else ""
+        request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{shown}Connection: close\r\n\r\n"
+        writer.write(request.encode("ascii"))
         await writer.drain()
         answer = b""
         while piece := await reader.read(65_536):

@@ -12,7 +12,7 @@ import psutil
 from ai_semble.config import MIB, SECTION_NAMES, Config
 from ai_semble.embedded.errors import PortInUse
 from ai_semble.errors import InsufficientStorage
-from ai_semble.listening import refuse_open_address
+from ai_semble.listening import address_of, refuse_open_address
 from ai_semble.topology import SERVICES
 
 ROOM_BYTES = 256 * MIB
@@ -23,7 +23,7 @@ def check(config: Config) -> None:
     refuse_open_address(config)
     check_room(config.paths().state_dir)
     for name in SERVICES:
-        check_port(config.server.host, config.port_of(name), name)
+        check_port(address_of(config, name), config.port_of(name), name)
 
 
 def check_room(folder: Path, needed: int = ROOM_BYTES) -> None:

@@ -19,6 +19,7 @@ from ai_semble.embedded.openmp import with_openmp
 from ai_semble.embedded.process import child_variables, cores
 from ai_semble.embedded.state import write_state
 from ai_semble.embedded.supervisor import Care, Program, Supervisor, Timing
+from ai_semble.listening import address_of
 from ai_semble.paths import Paths
 from ai_semble.topology import ORCHESTRATOR, SERVICES
 
@@ -88,7 +89,7 @@ def programs(config: Config) -> Iterator[Program]:
         yield Program(
             name=name,
             command=(str(command), "serve", name),
-            host=config.server.host,
+            host=address_of(config, name),
             port=config.port_of(name),
             door=name == ORCHESTRATOR.name,
         )

@@ -18,7 +18,9 @@ from ai_semble.embedded.lifecycle import Phase
 from ai_semble.embedded.state import ServiceState, SupervisorState, read_state
 from ai_semble.embedded.supervise import lock_of, state_file
 from ai_semble.health import resident_bytes
+from ai_semble.listening import address_of
 from ai_semble.schemas.health import EnvironmentHealth, ServiceHealth, State
+from ai_semble.secrets import health_token
 from ai_semble.topology import ORCHESTRATOR, SERVICES
 
 
@@ -175,9 +177,19 @@ async def _healths(config: Config) -> dict[str, ServiceHealth]:
     return found
 
 
+def _token(config: Config) -> str:
+    """What opens the orchestrator's health where keys are needed; empty when it has never been started."""
+    try:
+        return health_token(config.paths().token_file.read_text(encoding="ascii").strip())
+    except OSError:
+        return ""
+
+
 async def _ask(config: Config, name: str) -> dict[str, Any] | None:
     timeout_s = config.orchestrator.health_timeout_s + 1
-    answer = await http.get(config.server.host, config.port_of(name), "/health", timeout_s)
+    address = address_of(config, name)
+    token = _token(config) if name == ORCHESTRATOR.name else ""
+    answer = await http.get(address, config.port_of(name), "/health", timeout_s, token=token)
     try:
         document = json.loads(answer[1]) if answer else None
     except ValueError:

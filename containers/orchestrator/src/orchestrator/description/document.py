@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from ai_semble.problems import PROBLEM_TYPE
+from orchestrator.access.needs import OPEN_PATHS
 from orchestrator.description.routes import JSON, described_routes
 from orchestrator.operations.operation import Operation
 
@@ -18,6 +19,7 @@ DESCRIPTION = """One environment: a language model, vision, language processing 
 
 * Every answer carries `X-Request-ID`; every log line of every service has it too.
 * Every error is a problem document (RFC 9457) with `code`, `hint` and `source`; under `/v1`, as OpenAI's.
+* Where a key is needed: `Authorization: Bearer ais_...`.
 * With `Prefer: respond-async` the four calls are made later, as jobs that survive a crash.
 """
 _REFERENCE = "#/components/schemas/"
@@ -26,8 +28,24 @@ _RETRY_AFTER = {"description": "Seconds to wait before the next try.", "schema":
 _PROBLEM = f"{_REFERENCE}Problem"
 # What the guard and the envelope can answer, whatever the path.
 _ANYWHERE = {
-    "403": {"description": "Code `host_not_allowed`, `cross_site_refused`."},
+    "400": {"description": "Code `api_key_in_url`."},
+    "401": {
+        "description": "Code `api_key_required`, `invalid_api_key`, `api_key_expired`, `api_key_revoked`."
+    },
+    "403": {"description": "Code `host_not_allowed`, `cross_site_refused`, `scope_missing`."},
+    "429": {"description": "Code `rate_limit_exceeded`, `too_many_wrong_keys`."},
     "500": {"description": "Code `internal_error`."},
+    "503": {"description": "Code `keys_unavailable`."},
+}
+# Where no key is asked for, no key is wrong.
+_ONLY_KEYS = ("400", "401", "429", "503")
+_KEY = {
+    "apiKey": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key, `ais_...`, made by `./scripts/deploy.sh keys create NAME`. On loopback none is "
+        "needed, unless `access.required` is `always`. `X-API-Key` is understood, too.",
+    }
 }
 _LONG_NAME = re.compile(rb"ai_semble__schemas__([a-z]+)[a-z_]*__([A-Za-z]+)")
 _UNUSED = ("HTTPValidationError", "ValidationError")
@@ -53,17 +71,23 @@ def build(app: FastAPI, operations: Sequence[Operation]) -> dict[str, Any]:
         routes=[*described_routes(operations), *app.routes],
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
     )
-    for path in document["paths"].values():
-        for operation in path.values():
-            _complete(operation["responses"])
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            _complete(operation["responses"], is_open=path in OPEN_PATHS)
+            if path in OPEN_PATHS:
+                operation["security"] = []
+    document["components"]["securitySchemes"] = _KEY
+    document["security"] = [{"apiKey": []}, {}]
     for name in _UNUSED:
         document["components"]["schemas"].pop(name, None)
     _describe_by_reference(document["components"]["schemas"])
     return _with_short_names(document)
 
 
-def _complete(responses: dict[str, Any]) -> None:
+def _complete(responses: dict[str, Any], *, is_open: bool) -> None:
     for status, problem in _ANYWHERE.items():
+        if is_open and status in _ONLY_KEYS:
+            continue
         responses.setdefault(status, {**problem, "content": {JSON: {"schema": {"$ref": _PROBLEM}}}})
     for status, response in responses.items():
         headers = response.setdefault("headers", {})

@@ -27,6 +27,7 @@ _HOP_BY_HOP = frozenset(
 _KEPT_FROM_SERVICES = _HOP_BY_HOP | {
     b"host",
     b"authorization",
+    b"x-api-key",
     b"cookie",
     b"expect",
     b"prefer",

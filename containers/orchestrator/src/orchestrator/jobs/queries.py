@@ -1,33 +1,20 @@
-"""The SQL of the jobs: named queries and forward-only migrations, from the `.sql` files of this package."""
+"""The SQL of the jobs, from the `.sql` files of this package."""
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Mapping
-from functools import cache
-from importlib.resources import files
 
-_NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+from orchestrator.sqlfiles import migrate_to, queries_of
+
+_PACKAGE = "orchestrator.jobs"
 
 
-@cache
 def queries() -> Mapping[str, str]:
     """Every query by its name."""
-    text = files(__package__).joinpath("sql", "jobs.sql").read_text(encoding="utf-8")
-    _, *parts = _NAME.split(text)
-    return dict(zip(parts[::2], (part.strip() for part in parts[1::2]), strict=True))
+    return queries_of(_PACKAGE, "jobs")
 
 
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the database up to date; each migration is applied whole or not at all."""
-    applied = connection.execute("PRAGMA user_version").fetchone()[0]
-    for number, script in _migrations().items():
-        if number > applied:
-            connection.executescript(f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {number};\nCOMMIT;")
-
-
-def _migrations() -> Mapping[int, str]:
-    folder = files(__package__).joinpath("migrations")
-    scripts = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda f: f.name)
-    return {int(file.name.partition("_")[0]): file.read_text(encoding="utf-8") for file in scripts}
+    migrate_to(connection, _PACKAGE)

@@ -13,8 +13,9 @@ from orchestrator.operations.operation import BODY, GATEWAY, Codes, Content, Ope
 
 _MODEL: Codes = {
     400: ("context_length_exceeded",),
+    403: ("model_not_allowed",),
     404: ("model_not_found",),
-    422: ("invalid_schema",),
+    422: ("invalid_schema", "tokens_over_limit", "max_tokens_required"),
     503: ("model_not_installed", "model_damaged", "engine_failed", "engine_unreachable"),
 }
 _STREAM = Content("text/event-stream", schema={"type": "string"})

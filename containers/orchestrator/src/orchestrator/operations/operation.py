@@ -10,10 +10,13 @@ Codes = Mapping[int, Sequence[str]]
 
 # What the gateway itself can answer, whatever the path.
 GATEWAY: Codes = {
-    403: ("host_not_allowed", "cross_site_refused"),
+    400: ("api_key_in_url",),
+    401: ("api_key_required", "invalid_api_key", "api_key_expired", "api_key_revoked"),
+    403: ("host_not_allowed", "cross_site_refused", "scope_missing"),
+    429: ("rate_limit_exceeded", "too_many_wrong_keys"),
     500: ("internal_error",),
     502: ("bad_gateway",),
-    503: ("service_unavailable", "not_ready", "overloaded"),
+    503: ("service_unavailable", "not_ready", "overloaded", "keys_unavailable"),
     504: ("deadline_exceeded",),
 }
 # What every path with a body can answer besides.

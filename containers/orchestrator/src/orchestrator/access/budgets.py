@@ -1,0 +1,119 @@
+"""What each key has used: requests and tokens of the last minute, and requests that run now.
+
+Everything here decides and counts in one step without awaiting, on one event loop; so 200 callers at once are
+counted as one after the other.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.access.errors import RateLimitExceeded, TokensOverLimit
+from orchestrator.access.keys import Key
+from orchestrator.access.windows import Window
+
+Document = dict[str, Any]
+# How often to ask again for a place that somebody else has; when it is free is not known.
+_PLACE_RETRY_S = 1
+
+
+@dataclass(slots=True)
+class _Account:
+    requests: Window = field(default_factory=Window)
+    tokens: Window = field(default_factory=Window)
+    running: int = 0
+
+
+class Budgets:
+    """The accounts of all keys. `clock` never goes backwards, `calendar` survives a restart."""
+
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, calendar: Callable[[], float] = time.time
+    ) -> None:
+        self._clock = clock
+        self._calendar = calendar
+        self._accounts: dict[str, _Account] = {}
+        # Since when (clock, calendar) it is unknown what was used before.
+        self._unknown: tuple[float, float] | None = None
+
+    def enter(self, key: Key) -> None:
+        """Count a request that begins; `leave` ends it. Raises RateLimitExceeded, and counts nothing then."""
+        account, limits, now = self._account(key), key.limits, self._clock()
+        if limits.parallel is not None and account.running >= limits.parallel:
+            raise _exceeded(key, f"{limits.parallel} requests at once", _PLACE_RETRY_S)
+        if limits.requests_per_minute is not None:
+            wait = account.requests.wait(1, limits.requests_per_minute, now)
+            if wait:
+                raise _exceeded(key, f"{limits.requests_per_minute} requests a minute", wait)
+            account.requests.spend(1, now)
+        account.running += 1
+
+    def leave(self, key: Key) -> None:
+        self._account(key).running -= 1
+
+    def hold_tokens(self, key: Key, most: int) -> None:
+        """Count as many tokens as a request may use, until `settle_tokens`.
+
+        Raises TokensOverLimit when that is more than a minute has, RateLimitExceeded.
+        """
+        limit = key.limits.tokens_per_minute
+        if limit is None:
+            return
+        window = self._account(key).tokens
+        wait = window.wait(most, limit, self._clock())
+        if wait == math.inf:
+            raise TokensOverLimit(f"Up to {most} tokens, and the key `{key.name}` has {limit} a minute")
+        if wait:
+            raise _exceeded(key, f"{limit} tokens a minute; this request may use {most}", wait)
+        window.hold(most)
+
+    def settle_tokens(self, key: Key, held: int, used: int) -> None:
+        if key.limits.tokens_per_minute is not None:
+            self._account(key).tokens.settle(held, used, self._clock())
+
+    def document(self) -> Document:
+        """All that still counts, for a file."""
+        now = self._clock()
+        accounts = {
+            key_id: {
+                "requests": account.requests.remembered(now),
+                "tokens": account.tokens.remembered(now),
+            }
+            for key_id, account in self._accounts.items()
+        }
+        return {"at": self._calendar(), "accounts": accounts}
+
+    def restore(self, document: Mapping[str, Any]) -> None:
+        """Go on from a `document`. Raises KeyError, TypeError, ValueError, AttributeError when it is none."""
+        now = self._clock()
+        away = max(0.0, self._calendar() - float(document["at"]))
+        for key_id, account in document["accounts"].items():
+            self._accounts[key_id] = _Account(
+                _window(account["requests"], now - away), _window(account["tokens"], now - away)
+            )
+
+    def assume_all_spent(self) -> None:
+        """What was used is lost: keys that are older than this moment wait until a whole minute has passed."""
+        self._accounts.clear()
+        self._unknown = (self._clock(), self._calendar())
+
+    def _account(self, key: Key) -> _Account:
+        account = self._accounts.get(key.id)
+        if account is None:
+            account = self._accounts[key.id] = _Account()
+            if self._unknown is not None and key.created_at <= self._unknown[1]:
+                account.requests.spend(key.limits.requests_per_minute or 0, self._unknown[0])
+                account.tokens.spend(key.limits.tokens_per_minute or 0, self._unknown[0])
+        return account
+
+
+def _window(past: list[tuple[float, int]], stopped: float) -> Window:
+    return Window((stopped - max(0.0, float(ago)), int(amount)) for ago, amount in past)
+
+
+def _exceeded(key: Key, what: str, wait_s: float) -> RateLimitExceeded:
+    return RateLimitExceeded(f"The key `{key.name}` may have {what}", retry_after=math.ceil(wait_s))

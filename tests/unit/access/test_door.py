@@ -1,0 +1,296 @@
+"""Who is let in, where to, and what the others are told."""
+
+from __future__ import annotations
+
+import re
+import stat
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from ai_semble.secrets import health_token
+from orchestrator.access.keys import Scope
+from orchestrator.access.lockout import FREE_FOR_A_KEY
+from orchestrator.operations import OPERATIONS
+from tests.support.upstream import answering
+from tests.unit.access.conftest import EVERYTHING, Door, bearer, door, wait_until
+from tests.unit.gateway.conftest import TOKEN
+
+NLP, CHAT = "/ai/nlp/process", "/v1/chat/completions"
+CALLS = {
+    "/ai/llm/completion": Scope.LLM,
+    CHAT: Scope.LLM,
+    "/v1/completions": Scope.LLM,
+    "/v1/models": Scope.LLM,
+    "/ai/vision/analyze": Scope.VISION,
+    NLP: Scope.NLP,
+    "/v1/embeddings": Scope.NLP,
+    "/data/process": Scope.DATA,
+    "/data/datasets": Scope.DATA,
+    "/data/datasets/{name}": Scope.DATA,
+    "/data/datasets/{name}/content": Scope.DATA,
+    "/jobs": Scope.JOBS,
+    "/jobs/{job_id}": Scope.JOBS,
+    "/jobs/{job_id}/result": Scope.JOBS,
+    "/jobs/{job_id}/events": Scope.JOBS,
+    "/health": Scope.HEALTH,
+    "/metrics": Scope.METRICS,
+}
+ANY_KEY = {"/", "/docs", "/docs/{name}", "/openapi.json"}
+NO_KEY = {"/health/live", "/health/ready"}
+METHODS = {operation.path: operation.method for operation in OPERATIONS}
+
+
+def ask(client: httpx.Client, path: str, **more: object) -> httpx.Response:
+    path_asked = path.replace("{name}", "x").replace("{job_id}", "x")
+    return client.request(METHODS.get(path, "GET"), path_asked, **more)  # type: ignore[arg-type]
+
+
+def code(answer: httpx.Response) -> str:
+    document = answer.json()
+    found: str = document.get("error", document)["code"]
+    return found
+
+
+def test_every_described_path_is_in_this_table(closed: Door) -> None:
+    """A new path must not be open to all keys by oversight."""
+    with closed.client(closed.key()) as client:
+        assert set(client.get("/openapi.json").json()["paths"]) == set(CALLS) | NO_KEY
+
+
+@pytest.mark.parametrize("path", sorted(set(CALLS) | ANY_KEY))
+def test_without_a_key_nothing_is_told(closed: Door, path: str) -> None:
+    with closed.client() as client:
+        answer = ask(client, path)
+    assert (answer.status_code, code(answer)) == (401, "api_key_required")
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert answer.headers["x-request-id"]
+    assert ("error" in answer.json()) is path.startswith("/v1/")
+    assert not any(service.seen for service in closed.services.values())
+
+
+def test_supervisors_need_no_key_and_learn_nothing(closed: Door) -> None:
+    with closed.client() as client:
+        assert client.get("/health/live").json() == {"status": "alive"}
+        assert client.get("/health/ready").status_code in (200, 503)
+
+
+def test_a_key_opens_what_it_is_for_and_nothing_else(closed: Door) -> None:
+    for own in Scope:
+        key = closed.key(own.value, scopes=frozenset({own}))
+        with closed.client(key) as client:
+            for path, needed in CALLS.items():
+                answer = ask(client, path)
+                if needed is own:
+                    assert answer.status_code not in (401, 403), path
+                else:
+                    assert (answer.status_code, code(answer)) == (403, "scope_missing"), path
+
+
+def test_both_headers_are_understood(closed: Door) -> None:
+    key = closed.key()
+    with closed.client() as client:
+        for headers in (
+            {"Authorization": f"Bearer {key}"},
+            {"Authorization": f"bearer  {key}"},
+            {"X-API-Key": key},
+            {"Authorization": f"Bearer {key}", "X-API-Key": key},
+        ):
+            assert client.post(NLP, headers=headers).status_code == 200
+        other = closed.key("other")
+        both = client.post(NLP, headers={"Authorization": f"Bearer {key}", "X-API-Key": other})
+        assert (both.status_code, code(both)) == (401, "invalid_api_key")
+        assert client.post(NLP, headers={"Authorization": f"Basic {key}"}).status_code == 401
+
+
+def test_no_service_and_no_job_sees_the_key(closed: Door) -> None:
+    key = closed.key()
+    with closed.client() as client:
+        for headers in ({"Authorization": f"Bearer {key}"}, {"X-API-Key": key}):
+            told = client.post(NLP, headers=headers).json()
+            assert key not in str(told)
+            assert told["headers"]["authorization"] == f"Bearer {TOKEN}"
+            job = client.post(NLP, headers={**headers, "Prefer": "respond-async"}).json()
+            assert job["id"]
+    kept = [file.read_bytes() for file in closed.runtime.paths.state_dir.rglob("*") if file.is_file()]
+    assert len(kept) > 3
+    assert not any(key.rpartition("_")[2].encode() in content for content in kept)
+
+
+def test_a_key_in_the_address_is_refused_and_not_logged(
+    closed: Door, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    key = closed.key()
+    with closed.client(key) as client:
+        answer = client.get(f"/jobs?api_key={key}")
+        wrong = client.get("/jobs", headers=bearer(key[:-1] + ("0" if key[-1] != "0" else "1")))
+    assert (answer.status_code, code(answer)) == (400, "api_key_in_url")
+    assert wrong.status_code == 401
+    said = answer.text + wrong.text + caplog.text + "".join(capfd.readouterr())
+    assert "access_refused" in said
+    assert key.rpartition("_")[2][:-1] not in said
+
+
+def test_a_new_key_and_a_revoked_one_are_known_without_a_restart(closed: Door) -> None:
+    with closed.client() as client:
+        assert client.post(NLP, headers=bearer(closed.key("first"))).status_code == 200
+        second = closed.key("second")
+        wait_until(lambda: client.post(NLP, headers=bearer(second)).status_code == 200, "known")
+        closed.store.revoke("second")
+        wait_until(lambda: client.post(NLP, headers=bearer(second)).status_code == 401, "refused")
+        assert code(client.post(NLP, headers=bearer(second))) == "api_key_revoked"
+
+
+def test_a_rotated_key_opens_beside_the_former_one_for_a_while(closed: Door) -> None:
+    former = closed.key()
+    with closed.client() as client:
+        _, present = closed.store.rotate("test", 3600)
+        wait_until(lambda: client.post(NLP, headers=bearer(present)).status_code == 200, "known")
+        assert client.post(NLP, headers=bearer(former)).status_code == 200
+        _, last = closed.store.rotate("test", 0)
+        wait_until(lambda: client.post(NLP, headers=bearer(last)).status_code == 200, "known")
+        for gone in (former, present):
+            assert code(client.post(NLP, headers=bearer(gone))) == "invalid_api_key"
+
+
+def test_an_expired_key_says_so(closed: Door) -> None:
+    key = closed.key(expires_at=time.time() - 1)
+    with closed.client(key) as client:
+        assert code(client.post(NLP)) == "api_key_expired"
+
+
+def test_whoever_guesses_is_slowed_down_and_the_right_key_is_not(closed: Door) -> None:
+    key = closed.key()
+    wrong = re.sub("[0-9a-f]$", lambda last: "0" if last[0] != "0" else "1", key)
+    with closed.client() as client:
+        answers = [client.post(NLP, headers=bearer(wrong)) for _ in range(FREE_FOR_A_KEY + 2)]
+        assert [code(answer) for answer in answers[:FREE_FOR_A_KEY]] == ["invalid_api_key"] * FREE_FOR_A_KEY
+        assert (answers[-1].status_code, code(answers[-1])) == (429, "too_many_wrong_keys")
+        assert int(answers[-1].headers["retry-after"]) >= 1
+        assert client.post(NLP, headers=bearer(key)).status_code == 200
+    assert closed.refusals("invalid_api_key") == FREE_FOR_A_KEY
+    assert closed.refusals("too_many_wrong_keys") == 2
+
+
+@pytest.mark.parametrize("content", [b"", b"this is no database", b"SQLite format 3\0" + b"\xff" * 8000])
+def test_a_damaged_file_lets_nobody_in(closed: Door, content: bytes) -> None:
+    key = closed.key()
+    with closed.client(key) as client:
+        assert client.post(NLP).status_code == 200
+        kept = closed.file.read_bytes()
+        closed.file.write_bytes(content)
+        wait_until(lambda: client.post(NLP).status_code == 503, "refused")
+        answer = client.post(CHAT)
+        assert (answer.status_code, code(answer)) == (503, "keys_unavailable")
+        assert "keys list" in answer.json()["error"]["hint"]
+        assert client.get("/health/live").status_code == 200
+        closed.file.write_bytes(kept)
+        wait_until(lambda: client.post(NLP).status_code == 200, "let in again")
+
+
+def test_a_file_that_is_gone_lets_nobody_in(closed: Door) -> None:
+    with closed.client(closed.key()) as client:
+        assert client.post(NLP).status_code == 200
+        closed.file.unlink()
+        wait_until(lambda: client.post(NLP).status_code == 401, "refused")
+
+
+def test_the_file_is_its_owner_s_alone_and_has_no_key_in_it(closed: Door) -> None:
+    key = closed.key()
+    assert stat.S_IMODE(closed.file.stat().st_mode) == 0o600
+    assert key.rpartition("_")[2].encode() not in closed.file.read_bytes()
+    assert [file.name for file in closed.file.parent.glob("keys*")] == ["keys.sqlite"]
+
+
+def test_the_environment_reads_its_own_health(closed: Door) -> None:
+    with closed.client(health_token(TOKEN)) as client:
+        assert client.get("/health").json()["services"]
+        assert client.get("/metrics").status_code == 200
+        assert client.post(NLP).status_code == 401
+    with closed.client(TOKEN) as client:
+        assert client.get("/health").status_code == 401
+
+
+def test_on_loopback_any_word_passes_but_a_wrong_key_of_ours_does_not(local: Door) -> None:
+    with local.client() as client:
+        for key in (None, "unused", "sk-proj-123"):
+            assert client.post(NLP, headers=bearer(key) if key else {}).status_code == 200
+        assert not local.file.exists()
+        unknown = "ais_" + "0" * 12 + "_" + "0" * 64
+        assert code(client.post(NLP, headers=bearer(unknown))) == "invalid_api_key"
+        assert code(client.post(NLP, headers={"X-API-Key": "ais_"})) == "invalid_api_key"
+        narrow = local.key(scopes=frozenset({Scope.LLM}))
+        wait_until(lambda: client.post(NLP, headers=bearer(narrow)).status_code == 403, "limited")
+        assert client.get("/health").status_code == 200
+
+
+def test_a_job_needs_the_scope_of_its_call_and_of_jobs(closed: Door) -> None:
+    later = {"Prefer": "respond-async"}
+    for scopes, status in (
+        ({Scope.NLP, Scope.JOBS}, 202),
+        ({Scope.NLP}, 403),
+        ({Scope.JOBS}, 403),
+        ({Scope.LLM, Scope.JOBS}, 403),
+    ):
+        key = closed.key("+".join(scopes), scopes=frozenset(scopes))
+        with closed.client(key) as client:
+            assert client.post(NLP, headers=later).status_code == status, scopes
+    assert not closed.services["llm"].seen
+
+
+@pytest.mark.parametrize("later", [False, True])
+@pytest.mark.parametrize("path", ["/ai/llm/completion", CHAT, "/v1/completions"])
+def test_a_key_for_some_models_calls_no_other(closed: Door, path: str, later: bool) -> None:
+    asks = {"messages": [{"role": "user", "content": "hi"}]} if path == CHAT else {"prompt": "hi"}
+    headers = {"Prefer": "respond-async"} if later else {}
+    own = closed.key("own", models=frozenset({closed.runtime.config.llm.model}))
+    other = closed.key("other", models=frozenset({"another"}))
+    with closed.client(own) as client:
+        assert client.post(path, json=asks, headers=headers).status_code in (200, 202)
+        assert (
+            code(client.post(path, json={**asks, "model": "another"}, headers=headers)) == "model_not_allowed"
+        )
+        twice = b'{"model": "another", ' + httpx.Request("POST", "http://x", json=asks).content[1:]
+        assert client.post(path, content=twice, headers=headers).status_code == 403
+    with closed.client(other) as client:
+        assert code(client.post(path, json=asks, headers=headers)) == "model_not_allowed"
+        assert client.post(path, json={**asks, "model": "another"}, headers=headers).status_code in (200, 202)
+    wait_until(lambda: len(closed.services["llm"].seen) == 2, "the two good calls")
+
+
+def test_the_body_arrives_as_it_was_sent(closed: Door) -> None:
+    body = b'{ "prompt" : "\xe3\x81\x82' + b"x" * 300_000 + b'",\n "max_tokens":3}'
+    key = closed.key(models=frozenset({closed.runtime.config.llm.model}))
+    with closed.client(key) as client:
+        told = client.post("/ai/llm/completion", content=body).json()
+    assert told["body"].encode("latin-1") == body
+
+
+def test_a_key_sees_only_its_models(closed: Door) -> None:
+    listed = b'{"object": "list", "data": [{"id": "a", "context": 1}, {"id": "b"}, {"id": "c"}]}'
+    closed.services["llm"].answer = answering(200, "application/json", listed)
+    with closed.client(closed.key("ac", models=frozenset("ac"))) as client:
+        answer = client.get("/v1/models")
+    assert answer.json() == {"object": "list", "data": [{"id": "a", "context": 1}, {"id": "c"}]}
+    with closed.client(closed.key("all")) as client:
+        assert client.get("/v1/models").content == listed
+
+
+def test_keys_survive_a_restart(tmp_path: Path) -> None:
+    with door(tmp_path) as first:
+        key = first.key()
+        with first.client(key) as client:
+            assert client.post(NLP).status_code == 200
+    with door(tmp_path) as second, second.client(key) as client:
+        assert client.post(NLP).status_code == 200
+        assert next(iter(second.store.all().values())).scopes == EVERYTHING
+
+
+def test_an_address_that_others_reach_needs_keys_by_itself(tmp_path: Path) -> None:
+    with (
+        door(tmp_path, access={}, server={"host": "0.0.0.0"}) as made,  # noqa: S104 - served on loopback here
+        made.client() as client,
+    ):
+        assert client.post(NLP).status_code == 401

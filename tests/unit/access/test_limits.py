@@ -1,0 +1,168 @@
+"""Limits hold when 200 callers come at once, and after a restart."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.upstream import Exchange, answering
+from tests.unit.access.conftest import Door, bearer, door, wait_until
+
+NLP, COMPLETION, CHAT = "/ai/nlp/process", "/ai/llm/completion", "/v1/chat/completions"
+CALLERS = 200
+ASK = {"prompt": "hi", "max_tokens": 10}
+
+
+def at_once(url: str, key: str, path: str, body: Any = None) -> Counter[int]:
+    """The statuses that 200 callers get, each with a connection of its own."""
+
+    async def call() -> list[httpx.Response]:
+        limits = httpx.Limits(max_connections=CALLERS)
+        async with httpx.AsyncClient(base_url=url, headers=bearer(key), timeout=60, limits=limits) as client:
+            return await asyncio.gather(*(client.post(path, json=body or {}) for _ in range(CALLERS)))
+
+    answers = asyncio.run(call())
+    for answer in answers:
+        if answer.status_code == 429:
+            assert int(answer.headers["retry-after"]) >= 1
+    return Counter(answer.status_code for answer in answers)
+
+
+@pytest.fixture
+def busy(tmp_path: Path) -> Any:
+    with door(tmp_path, orchestrator={"in_flight": 1000}) as made:
+        yield made
+
+
+def test_no_more_requests_than_a_minute_has(busy: Door) -> None:
+    key = busy.key(requests_per_minute=37)
+    assert at_once(busy.url, key, NLP) == {200: 37, 429: CALLERS - 37}
+    assert len(busy.services["nlp"].seen) == 37
+    assert at_once(busy.url, key, NLP) == {429: CALLERS}
+    assert busy.refusals("rate_limit_exceeded") == 2 * CALLERS - 37
+    assert at_once(busy.url, busy.key("another"), NLP) == {200: CALLERS}
+
+
+def test_no_more_requests_at_once_than_allowed(busy: Door) -> None:
+    opened, most = threading.Event(), 0
+    inside = 0
+
+    async def hold(exchange: Exchange) -> None:
+        nonlocal inside, most
+        await exchange.read_body()
+        inside += 1
+        most = max(most, inside)
+        while not opened.is_set():  # noqa: ASYNC110 - it is set from another thread
+            await asyncio.sleep(0.01)
+        inside -= 1
+        await exchange.answer(200, "application/json", b"{}")
+
+    busy.services["nlp"].answer = hold
+    key = busy.key(parallel=7)
+
+    def open_when_the_others_are_refused() -> None:
+        wait_until(lambda: busy.refusals("rate_limit_exceeded") == CALLERS - 7, "the others are refused")
+        opened.set()
+
+    refused = threading.Thread(target=open_when_the_others_are_refused)
+    refused.start()
+    assert at_once(busy.url, key, NLP) == {200: 7, 429: CALLERS - 7}
+    refused.join()
+    assert most == 7
+    assert at_once(busy.url, key, NLP)[200] >= 7, "places are given back"
+
+
+def usage(total: int) -> bytes:
+    return json.dumps({"id": "x", "usage": {"total_tokens": total}, "text": "y"}).encode()
+
+
+def test_no_more_tokens_than_a_minute_has(busy: Door) -> None:
+    """Each call used 100 of the tokens, and holds more than that while it runs."""
+    busy.services["llm"].answer = answering(200, "application/json", usage(100))
+    key = busy.key(tokens_per_minute=2000)
+    passed = at_once(busy.url, key, COMPLETION, ASK)[200]
+    with busy.client(key) as client:
+        while client.post(COMPLETION, json=ASK).status_code == 200:
+            passed += 1
+    assert 2000 - 400 < 100 * passed <= 2000
+    assert len(busy.services["llm"].seen) == passed
+
+
+def test_what_an_answer_does_not_tell_counts_in_full(busy: Door) -> None:
+    stream = b'data: {"choices": []}\n\n' * 3 + b"data: [DONE]\n\n"
+    busy.services["llm"].answer = answering(200, "text/event-stream", stream)
+    body = {"messages": [{"role": "user", "content": "hi"}], "stream": True, "max_tokens": 100}
+    with busy.client(busy.key(tokens_per_minute=1000)) as client:
+        statuses = [client.post(CHAT, json=body).status_code for _ in range(4)]
+    assert statuses == [200, 200, 429, 429]
+
+
+def test_a_refused_call_costs_no_tokens(busy: Door) -> None:
+    busy.services["llm"].answer = answering(404, "application/json", b'{"code": "model_not_found"}')
+    with busy.client(busy.key(tokens_per_minute=1000)) as client:
+        assert {client.post(COMPLETION, json=ASK).status_code for _ in range(20)} == {404}
+
+
+def test_more_than_a_minute_has_is_said_at_once(busy: Door) -> None:
+    with busy.client(busy.key(tokens_per_minute=1000)) as client:
+        answer = client.post(COMPLETION, json={"prompt": "hi", "max_tokens": 4000})
+        assert (answer.status_code, answer.json()["code"]) == (422, "tokens_over_limit")
+        assert client.post(COMPLETION, json=ASK).status_code == 200
+
+
+def test_jobs_and_embeddings_cost_tokens_too(busy: Door) -> None:
+    later = {"Prefer": "respond-async"}
+    with busy.client(busy.key(tokens_per_minute=1000)) as client:
+        statuses = [client.post(COMPLETION, json=ASK, headers=later).status_code for _ in range(5)]
+        assert statuses == [202, 202, 202, 429, 429]
+    with busy.client(busy.key("embed", tokens_per_minute=1000)) as client:
+        long = {"model": "m", "input": "x" * 600}
+        assert [client.post("/v1/embeddings", json=long).status_code for _ in range(2)] == [200, 429]
+
+
+def test_a_caller_that_leaves_gives_its_place_back(busy: Door) -> None:
+    async def never(exchange: Exchange) -> None:
+        await exchange.read_body()
+        await exchange.gone()
+
+    key = busy.key(parallel=1)
+    busy.services["nlp"].answer = never
+    with busy.client(key) as client:
+        with pytest.raises(httpx.ReadTimeout):
+            client.post(NLP, timeout=0.5)
+        busy.services["nlp"].reset()
+        wait_until(lambda: client.post(NLP).status_code == 200, "the place is free")
+
+
+def test_a_restart_gives_nothing_back(tmp_path: Path) -> None:
+    with door(tmp_path) as first:
+        key = first.key(requests_per_minute=5)
+        assert at_once(first.url, key, NLP)[200] == 5
+        partly = first.key("partly", requests_per_minute=5)
+        with first.client(partly) as client:
+            assert client.post(NLP).status_code == 200
+    with door(tmp_path) as second:
+        assert at_once(second.url, key, NLP)[200] == 0
+        assert at_once(second.url, partly, NLP)[200] == 4
+
+
+def test_after_a_crash_all_counts_as_spent(tmp_path: Path) -> None:
+    with door(tmp_path) as first:
+        key = first.key(requests_per_minute=5)
+        free = first.key("free")
+        with first.client(key) as client:
+            assert client.post(NLP).status_code == 200
+        ledger = first.runtime.paths.state_dir / "budgets.json"
+        as_it_runs = ledger.read_bytes()
+    ledger.write_bytes(as_it_runs)  # what a killed orchestrator leaves
+    with door(tmp_path) as second:
+        assert at_once(second.url, key, NLP) == {429: CALLERS}
+        assert at_once(second.url, free, NLP) == {200: CALLERS}
+        assert at_once(second.url, second.key("new", requests_per_minute=5), NLP)[200] == 5
