@@ -8,9 +8,23 @@ from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import unquote
+
+
+REDIRECT = "/redirect-to/"
 
 
 class _Quiet(SimpleHTTPRequestHandler):
+    def do_GET(self) -> None:
+        """A file; what follows REDIRECT, percent-encoded, is where a redirect leads."""
+        if not self.path.startswith(REDIRECT):
+            super().do_GET()
+            return
+        self.send_response(302)
+        self.send_header("Location", unquote(self.path.removeprefix(REDIRECT)))
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
     def log_message(self, format: str, *args: object) -> None:
         pass
 

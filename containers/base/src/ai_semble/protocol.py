@@ -25,25 +25,35 @@ LEAST_BYTES_PER_S = 1024
 """What a body must reach on average, after the first `client_timeout_s`."""
 _LOOK_EVERY_S = 1.0
 _BODY_HEADERS = (b"content-length", b"transfer-encoding")
+_MOMENT_S = 0.5  # many who send at the same time are no attack
+_FAR_TOO_MANY = 4
 _MUCH = 16 * 1024  # what nobody sends at once who wants to be slow
 
 
 class Waiting:
-    """Connections whose client is waited for, in order; of more than `most` the first is let go."""
+    """Connections whose client is waited for, in order, with the time since when; `most` is how many may wait."""
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self.connections: dict[BoundedProtocol, None] = {}
+        self.connections: dict[BoundedProtocol, float] = {}
 
     def add(self, connection: BoundedProtocol) -> None:
         """At the end, wherever it was."""
+        now = connection.loop.time()
         self.connections.pop(connection, None)
-        self.connections[connection] = None
-        if len(self.connections) > self.most:
-            next(iter(self.connections)).let_go()
+        self.connections[connection] = now
+        self.make_room(now)
 
     def remove(self, connection: BoundedProtocol) -> None:
         self.connections.pop(connection, None)
+
+    def make_room(self, now: float) -> None:
+        """Let the first go while there are too many, if it has had a moment; of far too many also without."""
+        while len(self.connections) > self.most:
+            first, since = next(iter(self.connections.items()))
+            if now - since < _MOMENT_S and len(self.connections) <= self.most * _FAR_TOO_MANY:
+                return
+            first.let_go()
 
 
 class Connections:
@@ -69,6 +79,9 @@ class Connections:
     def _look(self) -> None:
         """Take a second of everybody's patience. With nobody left, the next connection starts it again."""
         self._next_look = None
+        now = asyncio.get_running_loop().time()
+        for group in (self.idle, self.slow):
+            group.make_room(now)
         waiting = [*self.idle.connections, *self.slow.connections]
         for connection in waiting:
             connection.wait(_LOOK_EVERY_S)

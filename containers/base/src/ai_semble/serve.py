@@ -32,10 +32,12 @@ def serve(service: str, config: Config) -> None:
     most_files = allow_many_connections()
     runtime = create_runtime(service, config)
     app = SERVICES[service].create_app(runtime)
+    # Half of the places that slow clients could take: those of one service, seen from the gateway.
+    places = config.orchestrator.in_flight if service == ORCHESTRATOR.name else config.server.max_requests
     connections = Connections(
         service,
         most_idle=min(_IDLE, most_files // 4),
-        most_slow=max(1, min(config.server.max_requests, most_files // 2) // 2),
+        most_slow=max(1, min(places, most_files) // 2),
         client_timeout_s=config.server.client_timeout_s,
     )
     settings = uvicorn.Config(

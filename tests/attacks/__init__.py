@@ -1,0 +1,1 @@
+"""Attacks, and the controls that stop them. security/README.md is the table of them."""
