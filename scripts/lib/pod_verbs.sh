@@ -113,6 +113,7 @@ pod_remove_units() {
   mapfile -t made < <("$1_made")
   if pod_is_last; then
     rm -f "$QUADLET_FOLDER/$POD_MODELS.volume"
+    rm -rf "$SECCOMP_FOLDER"
     made+=("$POD_MODELS-volume.service")
   fi
   # Were they still active, the next pod would find no network.

@@ -151,7 +151,7 @@ SERVICES: dict[str, tuple[Group, ...]] = {
         *COMMON,
         *_NAMES,
         *_each("ioctl", 1, _INTERFACE, "which interface an address belongs to"),
-        Group.of("a job's body gets its name when it is whole", "link linkat"),
+        Group.of("a file of keys gets its name when it is whole", "link linkat"),
     ),
     "llm": (*COMMON, *_GPU, *_NAMES, _CORES),
     "vision": (*COMMON, *_GPU, _CORES),

@@ -15,6 +15,7 @@ from ai_semble.render.table import (
     CONTAINERS,
     HEALTHY,
     RHYTHM,
+    SECCOMP,
     SECRETS,
     SHELL,
     SOURCE,
@@ -29,6 +30,8 @@ from ai_semble.render.yaml import Value, dump
 
 # Before, the words stood the other way round.
 _KUBE_PLAY = Version(4, 2)
+# Podman 4 knows `seccompProfile` of no release of Kubernetes, only the annotation from before.
+_PROFILE_OF = "container.seccomp.security.alpha.kubernetes.io/"
 _CONFINEMENT: Mapping[str, Value] = {
     "runAsUser": UID,
     "runAsGroup": UID,
@@ -60,7 +63,11 @@ def _pod(host: Host, environment: Environment) -> Mapping[str, Value]:
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": environment.prefix, "labels": {"app": environment.prefix}},
+        "metadata": {
+            "name": environment.prefix,
+            "labels": {"app": environment.prefix},
+            "annotations": {f"{_PROFILE_OF}{c.service.name}": f"localhost/{c.seccomp}" for c in CONTAINERS},
+        },
         "spec": {
             "restartPolicy": "Always",
             "terminationGracePeriodSeconds": RHYTHM.stop_s,
@@ -200,7 +207,8 @@ Upholds={prefix}.target
 [Service]
 Environment=PODMAN_SYSTEMD_UNIT=%n
 Environment=AI_SEMBLE_POD=%E/containers/ai-semble/{prefix}.yaml
-ExecStartPre=podman {play} --replace --network {environment.network} --log-driver journald ${{AI_SEMBLE_POD}}
+ExecStartPre=podman {play} --replace --network {environment.network} --log-driver journald \\
+  --seccomp-profile-root {SECCOMP} ${{AI_SEMBLE_POD}}
 ExecStartPre=podman exec {prefix}-orchestrator bash -c '{_wait()}'
 # Podman restarts what ends. What it killed because it hung stays down in some releases, so it is started here.
 # What was removed behind Podman's back ends this, and all is made again.
