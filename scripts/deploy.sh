@@ -18,6 +18,8 @@
 #   update --rollback          back to the images before the last update; again, and forward
 #   models list|pull|verify|remove [...]
 #                              the models on this machine
+#   keys create|list|revoke|rotate [...]
+#                              the API keys of the environment
 #   list                       the environments on this machine
 #   uninstall [--yes] [--data] remove what was installed; data and models only with --data
 #
@@ -49,6 +51,7 @@ main() {
     status | health) only_json "$verb" "$@" && act "$verb" "$@" ;;
     logs) act logs "$@" ;;
     models) models "$@" ;;
+    keys) keys "$@" ;;
     update) act_alone update "$@" ;;
     list) no_options list "$@" && list ;;
     uninstall) uninstall "$@" ;;
@@ -144,6 +147,11 @@ models() {
       ;;
   esac
   if [[ "$backend" == embedded ]]; then embedded_models "$@"; else pod_models "$@"; fi
+}
+
+keys() {
+  (($#)) || die_usage "keys needs a command" "./scripts/deploy.sh keys list"
+  act keys "$@"
 }
 
 # list - every environment of this user: its backend, whether it runs, its port

@@ -38,15 +38,15 @@ def test_the_script_knows_these_words(page: str, command: str) -> None:
             name.startswith("--")
             and name not in known
             and script.endswith("deploy.sh")
-            and words[0] == "models"
+            and words[0] in ("models", "keys")
         ):
-            assert_models_know(words[1], name)
+            assert_command_knows(words[0], words[1], name)
         elif name.startswith("--") or word == words[0]:
             assert name in known or word in known, f"{script} --help does not name {word} ({page})"
 
 
-def assert_models_know(command: str, option: str) -> None:
+def assert_command_knows(group: str, command: str, option: str) -> None:
     shown = subprocess.run(
-        [ai_semble(), "models", command, "--help"], capture_output=True, text=True, check=True
+        [ai_semble(), group, command, "--help"], capture_output=True, text=True, check=True
     ).stdout
     assert option in shown

@@ -9,7 +9,7 @@ import pytest
 from ai_semble.topology import SERVICES
 from tests.shell.conftest import CHECKOUT, Shell
 
-VERBS = ["start", "stop", "restart", "status", "health", "logs", "update", "models", "list", "uninstall"]
+VERBS = ["start", "stop", "restart", "status", "health", "logs", "update", "models", "keys", "list", "uninstall"]
 PODMAN = "#!/bin/sh\necho {version}\n"
 
 
@@ -30,6 +30,7 @@ def test_help_is_the_comment_at_its_head(shell: Shell) -> None:
         ["stop", "now"],
         ["status", "--yaml"],
         ["models"],
+        ["keys"],
         ["start", "--dev", "--embedded"],
     ],
     ids=" ".join,
@@ -115,6 +116,7 @@ def test_a_plain_start_of_what_runs_embedded_says_so(shell: Shell) -> None:
         (["health", "--json"], "embedded health --json"),
         (["logs", "--follow", "llm"], "embedded logs --follow llm"),
         (["models", "list"], "models list"),
+        (["keys", "create", "ci", "--scope", "llm"], "keys create ci --scope llm"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else value,
 )

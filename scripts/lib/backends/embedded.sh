@@ -41,6 +41,11 @@ embedded_models() {
   embedded_run models "$@"
 }
 
+embedded_keys() {
+  embedded_refresh
+  embedded_run keys "$@"
+}
+
 embedded_update() {
   die "the embedded mode is updated by a start" "Run: git pull && ./scripts/deploy.sh restart --embedded"
 }
