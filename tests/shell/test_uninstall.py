@@ -147,6 +147,17 @@ def test_half_an_environment_takes_nothing_from_a_whole_one(host: Host) -> None:
     assert host.left() == {"ai-semble-dev.pod", *IMAGES, "ai-semble-models"}
 
 
+def test_the_seccomp_profiles_go_with_the_last_environment(host: Host) -> None:
+    profile = host.shell.folder / ".config/containers/ai-semble/seccomp/nlp.json"
+    profile.parent.mkdir(parents=True)
+    profile.touch()
+    host.have_units("ai-semble-dev.pod", "ai-semble.pod")
+    assert host.shell.run("deploy.sh", "uninstall", "--yes").returncode == 0
+    assert profile.exists()
+    assert host.shell.run("deploy.sh", "uninstall", "--yes", "--dev").returncode == 0
+    assert not profile.parent.parent.exists()
+
+
 def test_data_that_were_kept_are_removed_later_and_nothing_is_left_to_say(host: Host) -> None:
     host.have("volume", *VOLUMES)
     answer = host.shell.run("deploy.sh", "uninstall", "--yes")
