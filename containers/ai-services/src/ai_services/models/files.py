@@ -55,11 +55,11 @@ def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
-def require_space(folder: Path, needed: int, free: FreeSpace) -> None:
-    """Raise DiskFull when less than `needed` bytes are free."""
+def require_space(folder: Path, needed: int, free: FreeSpace, called: str) -> None:
+    """Raise DiskFull, with what people call the folder, when less than `needed` bytes are free."""
     available = free(folder)
     if available < needed:
-        raise DiskFull(f"{in_words(needed)} are needed in {folder}, {in_words(available)} are free")
+        raise DiskFull(f"{in_words(needed)} are needed in {called}, {in_words(available)} are free")
 
 
 @contextmanager

@@ -133,14 +133,14 @@ class Puller:
         download = sum(item.download for item in planned)
         installed = sum(item.installed for item in planned)
         names = ", ".join(item.model.name for item in planned)
+        place = self.place or str(self.store.models_dir)
         self.report.say(
-            f"Fetching {names}: {in_words(download)} to download, {in_words(installed)} on disk, "
-            f"into {self.place or self.store.models_dir}"
+            f"Fetching {names}: {in_words(download)} to download, {in_words(installed)} on disk, into {place}"
         )
         # While a model is put together, its archive, what was unpacked of it and the result exist at once.
         at_once = max(item.download + item.installed for item in planned)
         kept = sum(path.stat().st_size for path in self.store.work("").rglob("*") if path.is_file())
-        require_space(self.store.models_dir, max(installed + at_once - kept, 0), self.free)
+        require_space(self.store.models_dir, max(installed + at_once - kept, 0), self.free, place)
 
     def _fetch(self, model: ModelSpec, force: bool) -> None:
         self.store.models_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
