@@ -93,8 +93,8 @@ COMMON = (
     Group.of("memory", "brk mmap munmap mprotect mremap madvise"),
     Group.of(
         "threads and processes; bash and `timeout`, which ask whether the service is healthy, are programs, too",
-        "vfork wait4 exit exit_group futex sched_yield sched_getaffinity getpid gettid getppid getpgrp setpgid setsid"
-        " kill tgkill prlimit64 getrusage",
+        "vfork wait4 exit exit_group futex sched_yield sched_getaffinity getpid gettid getppid getpgrp getpgid setpgid"
+        " setsid kill tgkill prlimit64 getrusage",
     ),
     Group.of("threads and processes, in no namespaces of their own", "clone", masked(0, _NEW_NAMESPACES, 0)),
     Group.of("who it runs as", "getuid geteuid getgid getegid getgroups"),
