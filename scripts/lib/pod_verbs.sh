@@ -46,8 +46,6 @@ pod_wait() {
     if [[ -z "$unready" ]]; then
       if [[ -t 2 ]]; then printf '\r\033[K' >&2; fi
       say "Ready after $((SECONDS - began)) s"
-      # A service that stumbled has taken the target down with it.
-      systemctl --user start --no-block "$PREFIX.target" || true
       trap - INT
       return 0
     fi

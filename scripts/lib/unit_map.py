@@ -73,9 +73,11 @@ def made_by(file: str, text: str) -> tuple[str, str]:
         case "volume":
             return f"volume {stem}", "kept when units are removed"
         case "target":
-            return "active when all are healthy", "starts at boot, stops all"
+            return "active only when all are healthy", "starts at boot, stops all"
         case _:
-            return "what all containers say", f"journalctl --user -u {stem}"
+            healthy = ("asks whether all are healthy", f"raises {stem.removesuffix('-healthy')}.target")
+            said = ("what all containers say", f"journalctl --user -u {stem}")
+            return healthy if stem.endswith("-healthy") else said
 
 
 def mounts(text: str) -> Iterator[str]:

@@ -138,10 +138,100 @@ def test_full_volumes_are_said_and_nothing_is_lost(
     belongings.must_finish([api.post("/ai/nlp/process", json=sentence, headers=JOB).json()["id"]])
 
 
-def kill(running: Installed, service: str) -> None:
+def kill(running: Installed, service: str, number: signal.Signals = signal.SIGKILL) -> None:
     """Its first process, from outside: Podman knows nothing of it."""
     inspect = f"podman inspect --format '{{{{.State.Pid}}}}' ai-semble-{service}"
-    running.host.run(f"podman unshare kill -{signal.SIGKILL.value} $({inspect})")
+    running.host.run(f"podman unshare kill -{number.value} $({inspect})")
+
+
+def is_up(running: Installed) -> bool:
+    """Whether systemd takes all of it to be healthy."""
+    return running.host.run("systemctl --user is-active ai-semble.target", check=False).returncode == 0
+
+
+def came_down(running: Installed) -> str:
+    """When the target was left last."""
+    show = "systemctl --user show --property InactiveEnterTimestampMonotonic ai-semble.target"
+    return running.host.run(show).stdout
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.thorough)])
+def test_the_target_is_down_from_a_death_until_all_are_healthy_again(
+    running: Installed, api: httpx.Client, how: signal.Signals
+) -> None:
+    eventually(lambda: is_well(running, api), "all is well before")
+    before, last = ids(running), came_down(running)
+    kill(running, "llm", how)
+    eventually(lambda: came_down(running) != last, "the target is let go")
+    eventually(lambda: is_up(running), "the target is back")
+    assert api.get("/health").json()["status"] == "ready", "as soon as the target is up"
+    others = {f"ai-semble-{name}" for name in SERVICES} - {"ai-semble-llm"}
+    assert {name: ids(running)[name] for name in others} == {name: before[name] for name in others}
+
+
+@pytest.mark.parametrize("again", ["./scripts/deploy.sh start", "systemctl --user start ai-semble-llm"])
+def test_a_service_that_is_stopped_by_hand_stays_so_and_is_the_only_one(
+    running: Installed, api: httpx.Client, again: str
+) -> None:
+    if running.host.recipe.backend != "quadlet":
+        pytest.skip("under Podman 4 the services have no units of their own; run --host=debian13")
+    eventually(lambda: is_well(running, api), "all is well before")
+    before = ids(running)
+    running.host.run("systemctl --user stop ai-semble-llm")
+    eventually(lambda: not is_up(running), "the target is let go")
+    kill(running, "nlp")
+    old = {None, before["ai-semble-nlp"]}
+    eventually(
+        lambda: ids(running).get("ai-semble-nlp") not in old and is_ready(api, "nlp"), "another one heals"
+    )
+    unit = "systemctl --user show --value --property ActiveState ai-semble-nlp"
+    eventually(lambda: running.host.run(unit).stdout.strip() == "active", "systemd knows it")
+
+    left = {name: number for name, number in before.items() if name != "ai-semble-llm"}
+    assert set(ids(running)) == set(left)
+    assert {name for name in left if ids(running)[name] != left[name]} == {"ai-semble-nlp"}
+    assert not is_up(running)
+    shown = running.deploy("status", check=False)
+    assert shown.returncode == 1
+    assert "llm: It is stopped." in shown.stdout
+    assert "what to do: ./scripts/deploy.sh start" in shown.stdout
+
+    after = ids(running)
+    running.script(again)
+    eventually(lambda: is_well(running, api), "all is well again")
+    assert ids(running).items() > after.items()
+
+
+def is_ready(api: httpx.Client, service: str) -> bool:
+    return bool(api.get("/health").json()["services"][service]["state"] == "ready")
+
+
+def test_the_target_stops_all_and_its_start_waits_until_all_are_healthy(
+    running: Installed, api: httpx.Client
+) -> None:
+    eventually(lambda: is_well(running, api), "all is well before")
+    running.host.run("systemctl --user stop ai-semble.target")
+    eventually(lambda: not ids(running), "all are stopped")
+    running.host.run("systemctl --user start ai-semble.target", timeout=300)
+    assert api.get("/health").json()["status"] == "ready", "as soon as the start has returned"
+    assert is_up(running)
+
+
+def test_a_start_that_fails_first_ends_well(running: Installed, api: httpx.Client) -> None:
+    unit = "ai-semble-nlp" if running.host.recipe.backend == "quadlet" else "ai-semble-pod"
+    failures = f"systemctl --user show --value --property NRestarts {unit}"
+    name = "localhost/ai-semble/nlp:latest"
+    image = running.host.run(f"podman image inspect --format '{{{{.Id}}}}' {name}").stdout.strip()
+    running.deploy("stop")
+    running.host.run(f"podman untag {image} {name}")
+    try:
+        running.host.run("systemctl --user start --no-block ai-semble.target")
+        eventually(lambda: int(running.host.run(failures).stdout) > 0, "it has failed once")
+        assert not is_up(running)
+    finally:
+        running.host.run(f"podman tag {image} {name}")
+    eventually(lambda: is_well(running, api), "all is well by itself")
+    running.deploy("start")
 
 
 @contextmanager

@@ -9,15 +9,14 @@ quadlet_units() {
   echo "$PREFIX.target"
   for service in "${POD_SERVICES[@]}"; do quadlet_unit_of "$service"; done
   if [[ -e "$QUADLET_FOLDER/$PREFIX-shell.container" ]]; then quadlet_unit_of shell; fi
-  echo "$PREFIX.pod.service"
-  echo "$PREFIX-pod.service"
+  printf '%s\n' "$PREFIX-healthy.service" "$PREFIX.pod.service" "$PREFIX-pod.service"
 }
 quadlet_unit_of() { echo "$PREFIX-$1.service"; }
 
 # The volume of the models is no environment's own.
 quadlet_files() {
   local name
-  printf '%s\n' "$PREFIX".{network,pod,target,pod.service} "$PREFIX"-{data,state}.volume
+  printf '%s\n' "$PREFIX".{network,pod,target,pod.service} "$PREFIX"-{data,state}.volume "$PREFIX-healthy.service"
   for name in "${POD_SERVICES[@]}" shell; do echo "$PREFIX-$name.container"; done
 }
 quadlet_place() {

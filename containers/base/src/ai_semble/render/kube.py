@@ -192,6 +192,7 @@ def _pod_service(host: Host, environment: Environment) -> str:
     prefix = environment.prefix
     name = f"{prefix}-pod.service"
     play = "kube play" if host.podman >= _KUBE_PLAY else "play kube"
+    pairs = "\n".join(f"{key}={value}" for key, value in systemd.pod_pairs(environment))
     return (
         header(
             f"The pod {prefix}, for Podman 4: started when all services are healthy.",
@@ -202,18 +203,19 @@ def _pod_service(host: Host, environment: Environment) -> str:
 Description=Ai-semble: the pod {prefix}
 RequiresMountsFor=%t/containers
 StartLimitIntervalSec=0
-Upholds={prefix}.target
+{pairs}
 
 [Service]
 Environment=PODMAN_SYSTEMD_UNIT=%n
 Environment=AI_SEMBLE_POD=%E/containers/ai-semble/{prefix}.yaml
 ExecStartPre=podman {play} --replace --network {environment.network} --log-driver journald \\
   --seccomp-profile-root {SECCOMP} ${{AI_SEMBLE_POD}}
-ExecStartPre=podman exec {prefix}-orchestrator bash -c '{_wait()}'
+ExecStartPre=bash -c 'until {_all_healthy(environment)}; do sleep 1; done'
 # Podman restarts what ends. What it killed because it hung stays down in some releases, so it is started here.
-# What was removed behind Podman's back ends this, and all is made again.
+# The target is up while all are healthy. What was removed behind Podman's back ends this, and all is made again.
 ExecStart=bash -c '{_watch(environment)}'
 ExecStop=podman pod stop --ignore --time {RHYTHM.stop_s} {prefix}
+ExecStopPost={systemd.let_go(environment)}
 ExecStopPost=podman pod rm --ignore --force {prefix}
 # Where Podman makes volumes of what should be in memory, they are emptied like this.
 ExecStopPost=-podman volume rm --force {" ".join(name for name, _ in _scratch(environment))}
@@ -225,18 +227,28 @@ RestartSec={RHYTHM.restart_s}
     )
 
 
-def _wait() -> str:
+def _all_healthy(environment: Environment) -> str:
     """All services share the pod's network, so one container can ask for all."""
-    asked = " ".join(f"{container.started}:{container.service.port}" for container in CONTAINERS)
-    ask = f'{HEALTHY} "$${{one%%%%:*}}" "$${{one#*:}}"'
-    return f"for one in {asked}; do until {ask}; do sleep 0.5; done; done"
+    asked = " && ".join(f"{HEALTHY} {container.started} {container.service.port}" for container in CONTAINERS)
+    return f'podman exec {environment.prefix}-orchestrator bash -c "{asked}"'
 
 
 def _watch(environment: Environment) -> str:
-    """Wait for an end or a removal, without asking again and again; after an end Podman has the first try."""
+    """Wait for an end or a removal, without asking again and again; after an end Podman has the first try.
+
+    The watch is there before all are asked, so that no end is missed.
+    """
     names = [environment.container(container.service) for container in CONTAINERS]
     all_exist = " && ".join(f"podman container exists {name}" for name in names)
     filters = " ".join(f"--filter container={name}" for name in names)
     events = f"podman events --filter event=remove --filter event=died {filters}"
-    steps = (f"podman pod start {environment.prefix}", f"read -r _ < <({events})", "kill $$!", "sleep 5")
+    up, down = systemd.only("start", environment), systemd.only("stop", environment)
+    steps = (
+        f"exec 3< <({events})",
+        # What it leaves running keeps nothing of ours.
+        f"podman pod start {environment.prefix} 3<&-",
+        f"if {_all_healthy(environment)}; then {up}; read -r _ <&3; {down}; fi",
+        "kill $$!",
+        "sleep 5",
+    )
     return f"while {all_exist}; do {'; '.join(steps)}; done"

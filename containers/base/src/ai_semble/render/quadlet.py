@@ -150,6 +150,7 @@ def _container(host: Host, environment: Environment, container: Container) -> st
                 ("TimeoutStopSec", str(RHYTHM.stop_s + 20)),
                 ("Restart", "always"),
                 *_again(),
+                *systemd.service_pairs(environment),
             ],
         },
     )

@@ -1,6 +1,12 @@
-"""The plain systemd units that an environment has under every backend: its target, and what it says."""
+"""The plain systemd units that an environment has under every backend: its target, and what it says.
+
+The target is up only while every service is healthy, and whatever takes it down or raises it again must touch
+nothing else; so that is done by jobs that ignore dependencies (docs/adr/0015-units-from-one-table.md).
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 from ai_semble.render.headers import drop_in, header
 from ai_semble.render.table import CONTAINERS
@@ -11,40 +17,64 @@ _FOLDER = "~/.config/systemd/user"
 
 def files(environment: Environment, *, kube: bool = False) -> dict[str, str]:
     """Under Podman 4 the pod is one unit; under Podman 5 each container has its own."""
-    units = (
-        [] if kube else [f"{environment.container(container.service)}.service" for container in CONTAINERS]
-    )
-    return {
-        f"{environment.prefix}.target": target(environment, [f"{environment.prefix}-pod.service", *units]),
-        f"{environment.prefix}.pod.service": voice(environment),
-    }
+    pod = f"{environment.prefix}-pod.service"
+    if kube:
+        units = {f"{environment.prefix}.target": _target(environment, pod, f"Requires={pod}")}
+    else:
+        needed = f"Wants={pod} {_services(environment)}\nRequires={_gate_name(environment)}"
+        units = {
+            f"{environment.prefix}.target": _target(
+                environment, f"{_gate_name(environment)} {pod} {_services(environment)}", needed
+            ),
+            _gate_name(environment): _gate(environment),
+        }
+    return units | {f"{environment.prefix}.pod.service": _voice(environment)}
 
 
-def pod_pairs(environment: Environment) -> list[tuple[str, str]]:
-    """What the pod's unit says of the target.
-
-    A start that failed, and is tried again with success, would leave the target down; the pod holds it up.
-    """
-    return [("Upholds", f"{environment.prefix}.target")]
+def _services(environment: Environment) -> str:
+    return " ".join(f"{environment.container(container.service)}.service" for container in CONTAINERS)
 
 
-def target(environment: Environment, units: list[str]) -> str:
-    """Active when every unit is: each says so only when its service is healthy."""
+def _gate_name(environment: Environment) -> str:
+    return f"{environment.prefix}-healthy.service"
+
+
+def pod_pairs(environment: Environment) -> Iterator[tuple[str, str]]:
+    """What the pod's unit says of the others: whatever starts it, all that the services say is repeated."""
+    yield "Wants", f"{environment.prefix}.pod.service"
+
+
+def service_pairs(environment: Environment) -> Iterator[tuple[str, str]]:
+    """What a container's unit does about the target: when it is up it has it raised, when it ends it lets it go."""
+    yield "ExecStartPost", f"-systemctl --user --no-block start {_gate_name(environment)}"
+    yield "ExecStopPost", let_go(environment)
+
+
+def let_go(environment: Environment) -> str:
+    """Take the target down, and nothing with it. One that is only being started goes on waiting."""
+    target = f"{environment.prefix}.target"
+    return f"-bash -c 'systemctl --user --quiet is-active {target} && {only('stop', environment)}'"
+
+
+def only(verb: str, environment: Environment) -> str:
+    """Start or stop the target itself."""
+    return f"systemctl --user --no-block --job-mode=ignore-dependencies {verb} {environment.prefix}.target"
+
+
+def _target(environment: Environment, units: str, needed: str) -> str:
     name = f"{environment.prefix}.target"
-    all_units = " ".join(units)
     return (
         header(
-            f"All of {environment.prefix}: starting it waits until every service is healthy, stopping it stops all.",
+            f"All of {environment.prefix}: active only when every service is healthy; stopping it stops all.",
             drop_in(_FOLDER, name),
         )
         + f"""
 [Unit]
 Description=Ai-semble: all of {environment.prefix}
-Requires={all_units}
-After={all_units}
+{needed}
+After={units}
 # Not PartOf= in the units: restarting one would then restart them all.
-PropagatesStopTo={all_units}
-Wants={environment.prefix}.pod.service
+PropagatesStopTo={units}
 
 [Install]
 WantedBy=default.target
@@ -52,7 +82,36 @@ WantedBy=default.target
     )
 
 
-def voice(environment: Environment) -> str:
+def _gate(environment: Environment) -> str:
+    """What the target requires instead of the services, of whose deaths and restarts it would hear nothing."""
+    name = _gate_name(environment)
+    services = _services(environment)
+    states = f'"$$(systemctl --user is-active {services} | sort -u)"'
+    wait = f'until states={states}; [[ "$$states" != *activating* ]]; do sleep 0.5; done; [[ "$$states" == active ]]'
+    otherwise = '{ echo "not every service is healthy: ./scripts/deploy.sh status says which" >&2; exit 1; }'
+    return (
+        header(
+            f"Whether every service of {environment.prefix} is healthy; then {environment.prefix}.target is raised. "
+            "A service that comes up has it asked.",
+            drop_in(_FOLDER, name),
+        )
+        + f"""
+[Unit]
+Description=Ai-semble: whether every service of {environment.prefix} is healthy
+After={services}
+StartLimitIntervalSec=0
+
+[Service]
+Type=oneshot
+ExecStart=bash -c '{wait} || {otherwise}'
+ExecStart={only("start", environment)}
+# One that ended just before has let go of a target that was not up yet.
+ExecStart=bash -c '[[ {states} == active ]] || {only("stop", environment)}'
+"""
+    )
+
+
+def _voice(environment: Environment) -> str:
     """Podman files each container's lines under its own unit; this unit repeats them all under one name."""
     name = f"{environment.prefix}.pod.service"
     containers = [f"{environment.container(container.service)}" for container in CONTAINERS]
@@ -66,7 +125,7 @@ def voice(environment: Environment) -> str:
 [Unit]
 Description=Ai-semble: what the services of {environment.prefix} say
 Before={environment.prefix}-pod.service
-PartOf={environment.prefix}.target
+PartOf={environment.prefix}-pod.service
 
 [Service]
 ExecStart=journalctl --user --follow --lines=0 --output=cat {matches}
