@@ -174,8 +174,8 @@ integration suites. To allow a call, write it into `scripts/lib/seccomp_table.py
 .venv/bin/python scripts/lib/seccomp.py && ./scripts/setup.sh --no-images --no-models && ./scripts/deploy.sh restart
 ```
 
-A service whose profile is missing does not start, and `journalctl --user` says `opening seccomp profile failed`: the same
-`setup.sh` puts it back.
+A service whose profile is missing does not start, and `journalctl --user` says `opening seccomp profile failed`: the
+same `setup.sh` puts it back.
 
 A profile of your own stands in a drop-in, as every other key ([how](../explanation/units.md#changing-a-unit)):
 `SeccompProfile=/path/of/profile.json`.
