@@ -174,5 +174,5 @@ def test_a_line_break_in_a_name_splits_no_answer(port: int, name: str) -> None:
     "given", ['x", "level": "ERROR', "<script>", "../../x", "a" * 65, "é", "${jndi:ldap://x}"]
 )
 def test_a_request_id_that_is_no_plain_id_is_replaced(api: httpx.Client, given: str) -> None:
-    answer = api.get("/jobs", headers=[("X-Request-ID", given.encode())])
+    answer = api.get("/jobs", headers=[(b"X-Request-ID", given.encode())])
     assert answer.headers["x-request-id"] not in ("", given)

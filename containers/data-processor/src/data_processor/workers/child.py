@@ -18,7 +18,7 @@ import duckdb
 import ibis
 from pydantic import TypeAdapter
 
-from ai_semble.errors import AiSembleError
+from ai_semble.errors import AiSembleError, InvalidRequest
 from ai_semble.schemas.data import process_request
 from data_processor.engine.connection import connect, lock
 from data_processor.engine.failures import translate
@@ -26,12 +26,14 @@ from data_processor.engine.inspecting import inspect
 from data_processor.engine.reading import Reading
 from data_processor.engine.session import Opened, Session
 from data_processor.engine.writing import write
-from data_processor.errors import MemoryLimitExceeded, OperationCrashed
+from data_processor.errors import MemoryLimitExceeded
 from data_processor.operations.sql import allowed_functions
 from data_processor.workers import messages, sandbox
 from data_processor.workers.failures import describe, restore
 from data_processor.workers.jobs import Answer, Job
 from data_processor.workers.processing import OUTPUT, process
+
+_TOO_DEEP = "Recursion limit reached"  # a TypeError of orjson
 
 
 def warm_up() -> None:
@@ -75,8 +77,8 @@ def _failure(error: Exception, job: Job) -> dict[str, Any]:
     known = error if isinstance(error, AiSembleError) else None
     if isinstance(error, MemoryError):
         known = MemoryLimitExceeded("The memory that an operation may use is full")
-    if isinstance(error, RecursionError):
-        known = OperationCrashed("The request is nested too deeply", hint="Split it into several steps.")
+    if isinstance(error, RecursionError) or str(error) == _TOO_DEEP:
+        known = InvalidRequest("The request is nested too deeply", hint="Split it into several steps.")
     if isinstance(error, duckdb.Error):
         known = translate(error, Path(job.folder))
     if known is not None:
