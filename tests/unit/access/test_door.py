@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import stat
 import time
@@ -10,6 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from ai_semble.config import Config
+from ai_semble.embedded import http
+from ai_semble.probe import asking as probe
 from ai_semble.secrets import health_token
 from orchestrator.access.keys import Scope
 from orchestrator.access.lockout import FREE_FOR_A_KEY
@@ -204,13 +208,19 @@ def test_the_file_is_its_owner_s_alone_and_has_no_key_in_it(closed: Door) -> Non
     assert [file.name for file in closed.file.parent.glob("keys*")] == ["keys.sqlite"]
 
 
-def test_the_environment_reads_its_own_health(closed: Door) -> None:
+def test_status_and_an_update_s_questions_need_no_key(closed: Door) -> None:
     with closed.client(health_token(TOKEN)) as client:
-        assert client.get("/health").json()["services"]
         assert client.get("/metrics").status_code == 200
         assert client.post(NLP).status_code == 401
-    with closed.client(TOKEN) as client:
-        assert client.get("/health").status_code == 401
+    port = int(closed.url.rpartition(":")[2])
+    status = asyncio.run(http.get("127.0.0.1", port, "/health", 30, token=health_token(TOKEN)))
+    assert status is not None
+    assert status[0] == 200
+    config = Config.model_validate({"orchestrator": {"port": port}})
+    asked = probe.ask(probe.Door(config, TOKEN), "orchestrator", 30)
+    assert closed.services["nlp"].seen, "the fake service was asked"
+    assert "401" not in asked.reason
+    assert not probe.ask(probe.Door(config, "another"), "orchestrator", 30).is_well
 
 
 def test_on_loopback_any_word_passes_but_a_wrong_key_of_ours_does_not(local: Door) -> None:

@@ -30,6 +30,7 @@ from orchestrator.access.errors import (
 from orchestrator.access.keys import Key, Scope, Standing
 from orchestrator.access.ledger import Ledger
 from orchestrator.access.lockout import Lockout
+from orchestrator.access.needs import OWN_PATHS
 from orchestrator.access.store import KeyStore
 from orchestrator.access.tokens import Wish, bound_of
 
@@ -46,7 +47,8 @@ class Access:
             is_loopback(config.server.host) or is_in_our_image()
         )
         self.budgets = Budgets()
-        self._health_token = health_token(runtime.service_token or secrets.token_hex()).encode()
+        own = runtime.service_token or secrets.token_hex()
+        self._own_token, self._health_token = own.encode(), health_token(own).encode()
         self._book = Book(KeyStore(runtime.paths.keys_file))
         self._ledger = Ledger(runtime.paths.state_dir / "budgets.json", self.budgets)
         self._lockout = Lockout()
@@ -87,9 +89,13 @@ class Access:
             case Standing.VALID:
                 return key
 
-    def is_health_token(self, given: bytes) -> bool:
-        """Whether the environment itself asks how it is: `deploy.sh status`."""
-        return hmac.compare_digest(given, self._health_token)
+    def is_own(self, given: bytes, path: str) -> bool:
+        """Whether the environment itself asks: an update with its token, which opens every service anyway, or
+        `deploy.sh status` with what opens nothing but health and metrics.
+        """
+        return hmac.compare_digest(given, self._own_token) or (
+            path in OWN_PATHS and hmac.compare_digest(given, self._health_token)
+        )
 
     def check_scope(self, key: Key, scope: Scope | None) -> None:
         """Raises ScopeMissing."""

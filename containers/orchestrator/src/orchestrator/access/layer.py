@@ -12,7 +12,7 @@ from orchestrator.access import keys, tokens
 from orchestrator.access.control import Access
 from orchestrator.access.errors import ApiKeyInUrl, ApiKeyRequired, InvalidApiKey
 from orchestrator.access.keys import Key
-from orchestrator.access.needs import MODELS_PATH, OPEN_PATHS, OWN_PATHS, Needs
+from orchestrator.access.needs import MODELS_PATH, OPEN_PATHS, Needs
 from orchestrator.gateway.client import Client, ClientGone
 from orchestrator.gateway.headers import prefers_async
 
@@ -55,7 +55,7 @@ class AccessLayer:
             raise self._refusal(ApiKeyRequired("The request has no API key"), scope)
         if len(given) > 1:
             raise self._refusal(InvalidApiKey("There is more than one key", hint="Send one."), scope)
-        if path in OWN_PATHS and self.access.is_health_token(given[0]):
+        if self.access.is_own(given[0], path):
             return None
         return await self.access.key_of(given[0], _address(scope))
 

@@ -33,9 +33,9 @@ _TEMPLATE, _TOOLS_FACTOR = 256, 4
 # llama.cpp makes its contexts a multiple of this.
 _CONTEXT_STEP = 256
 _KEPT = 4096
-# In JSON a quote within a text has a backslash before it, so what the model writes cannot look like this.
-_USAGE = re.compile(rb'(?<!\\)"usage":\s*\{')
-_TOTAL = re.compile(rb'(?<!\\)"total_tokens":\s*(\d{1,12})')
+# In JSON a quote within a text has a backslash before it, so what the model writes never has `":` behind a name.
+_USAGE = re.compile(rb'"usage":\s*\{')
+_TOTAL = re.compile(rb'"total_tokens":\s*(\d{1,12})')
 _USAGE_LENGTH = 1024
 
 
