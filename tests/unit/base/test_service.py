@@ -22,6 +22,8 @@ from ai_semble.errors import Overloaded
 from ai_semble.logs import configure_logs
 from ai_semble.schemas.health import State
 from ai_semble.service import Runtime, create_service_app
+from tests.support.attacks import attack
+from tests.support.raw_http import connection, head
 from tests.support.serving import serving
 
 TOKEN = "the-token-of-this-test"
@@ -58,6 +60,10 @@ def routes() -> APIRouter:
     @router.get("/long")
     async def long() -> None:
         await asyncio.sleep(60)
+
+    @router.post("/reads")
+    async def reads(request: Request) -> int:
+        return len(await request.body())
 
     @router.get("/breaks-off")
     async def breaks_off() -> StreamingResponse:
@@ -167,6 +173,11 @@ def test_without_the_services_token_nothing_but_health_is_answered(client: httpx
     assert client.get("/health", headers={"Authorization": ""}).status_code == 200
 
 
+@attack(
+    threat="A defect's traceback tells about the inside",
+    control="An unexpected error is answered without its text",
+    file="containers/base/src/ai_semble/envelope.py",
+)
 def test_a_defect_is_a_500_that_tells_nothing_of_the_inside(client: httpx.Client) -> None:
     answer = client.get("/broken")
     assert answer.status_code == 500
@@ -238,6 +249,22 @@ def test_every_request_is_one_json_log_line_with_its_id(
     assert lines[0]["level"] == "INFO"
     assert lines[0]["service"] == "llm"
     assert lines[0]["status"] == 200
+
+
+@attack(
+    threat="Thousands of clients that leave in the middle of a body fill the log with defects",
+    control="A client that left is one line, and no defect",
+    file="containers/base/src/ai_semble/problems.py",
+)
+def test_a_client_that_leaves_while_its_body_is_read_is_no_defect(
+    client: httpx.Client, capfd: pytest.CaptureFixture[str]
+) -> None:
+    configure_logs("llm", "info")
+    told = (f"Authorization: Bearer {TOKEN}", "X-Request-ID: left-1", "Content-Length: 9")
+    with connection(int(client.base_url.port or 0)) as leaving:
+        leaving.sendall(head("POST", "/reads", *told) + b"a")
+    lines = wait_for_lines(capfd, '"left-1"')
+    assert [(line["action"], line["status"]) for line in lines] == [("request", 499)]
 
 
 def wait_for_lines(capfd: pytest.CaptureFixture[str], mark: str) -> list[dict[str, Any]]:

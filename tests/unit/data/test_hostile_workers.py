@@ -22,6 +22,7 @@ from data_processor.processor import Processor
 from data_processor.workers import messages
 from data_processor.workers.jobs import Answer, Job
 from data_processor.workers.pool import Respond, Ticket, Workers, _converse
+from tests.support.attacks import attack
 from tests.unit.data.bench import LIMITS
 
 READING = {"format": "csv", "compression": "none", "columns": [], "rows": 0, "options": {}, "prepared": False}
@@ -87,6 +88,11 @@ traps = pytest.mark.parametrize("trap", [symbolic_link, pipe, a_folder, nothing]
 
 
 @traps
+@attack(
+    threat="A worker that was taken over leaves a symlink instead of a dataset",
+    control="Only plain files become datasets",
+    file="containers/data-processor/src/data_processor/datasets/regular.py",
+)
 def test_an_output_that_is_no_file_becomes_no_dataset(store: DatasetStore, folder: Path, trap: Trap) -> None:
     with store.job_folder() as job:
         trap(job / "output", folder / "secret")
@@ -96,6 +102,11 @@ def test_an_output_that_is_no_file_becomes_no_dataset(store: DatasetStore, folde
 
 
 @traps
+@attack(
+    threat="A worker that was taken over leaves a symlink instead of a download",
+    control="Only plain files are sent",
+    file="containers/data-processor/src/data_processor/datasets/regular.py",
+)
 def test_a_download_that_is_no_file_is_not_sent(
     processor_of: Callable[[Lie], Processor], folder: Path, trap: Trap
 ) -> None:
@@ -122,6 +133,11 @@ def test_a_prepared_copy_elsewhere_is_not_taken(store: DatasetStore, folder: Pat
     assert (folder / "secret").exists()
 
 
+@attack(
+    threat="A symlink in a job's folder leads the service to a file outside",
+    control="Links are not followed",
+    file="containers/data-processor/src/data_processor/datasets/regular.py",
+)
 def test_a_link_in_the_job_folder_does_not_lead_the_service_out(store: DatasetStore, folder: Path) -> None:
     version = add(store, "sales")
     with store.job_folder() as job:
@@ -175,6 +191,11 @@ def test_only_the_output_that_was_asked_for_is_kept(
     assert store.find("sales").version == version
 
 
+@attack(
+    threat="A worker that was taken over announces a message of terabytes",
+    control="Lengths are checked before anything is read",
+    file="containers/data-processor/src/data_processor/workers/messages.py",
+)
 @pytest.mark.parametrize(("header", "body"), [(2**32 - 1, 0), (2, 2**60)])
 def test_a_message_longer_than_allowed_takes_no_memory(folder: Path, header: int, body: int) -> None:
     ours, theirs = socket.socketpair()

@@ -11,6 +11,7 @@ import pytest
 from ai_semble.errors import AiSembleError
 from data_processor.errors import DataRequired, InvalidSql, SqlNotAllowed, UnknownDataset
 from data_processor.operations.sql import TABLE_FUNCTIONS, allowed_functions
+from tests.support.attacks import attack
 from tests.unit.data.bench import Bench
 
 ROWS: list[dict[str, Any]] = [{"id": 1, "v": 10}, {"id": 2, "v": None}, {"id": 3, "v": 30}]
@@ -195,6 +196,11 @@ def test_an_attack_is_refused_before_anything_runs(sales: Bench, query: str) -> 
     assert "root:" not in str(caught.value)
 
 
+@attack(
+    threat="A query gets past the check of its tree",
+    control="External access is off and the configuration locked, underneath",
+    file="containers/data-processor/src/data_processor/engine/connection.py",
+)
 @pytest.mark.parametrize(
     "statement",
     [
@@ -217,6 +223,11 @@ def test_even_a_query_that_passed_would_meet_a_locked_database(bench: Bench, sta
         bench.connection.execute(statement).fetchall()
 
 
+@attack(
+    threat="A query gets past the check and follows a symlink",
+    control="Only the folder of the job is allowed",
+    file="containers/data-processor/src/data_processor/engine/connection.py",
+)
 def test_a_file_beside_the_folder_of_the_job_is_out_of_reach(bench: Bench) -> None:
     beside = bench.folder.parent / "beside.csv"
     beside.write_text("a\n1\n")
@@ -255,6 +266,11 @@ def test_sql_in_a_pipeline_reads_what_came_before_it(sales: Bench) -> None:
     assert made == [{"id": 2, "country": "NO", "x": 4}, {"id": 3, "country": "JP", "x": 6}]
 
 
+@attack(
+    threat="A new DuckDB brings a function that reaches out",
+    control="Every function is on the list of allowed or of refused ones",
+    file="containers/data-processor/src/data_processor/operations/sql_functions_refused.txt",
+)
 def test_every_function_of_this_duckdb_was_reviewed() -> None:
     """After an update: read what new functions do, then put each into one of the two lists."""
     text = files("data_processor.operations").joinpath("sql_functions_refused.txt").read_text("utf-8")

@@ -27,6 +27,7 @@ from orchestrator.fetcher.errors import (
     UrlWrongType,
 )
 from orchestrator.fetcher.fetcher import Fetcher
+from tests.support.attacks import attack
 from tests.support.upstream import Answer, Exchange, Upstream, answering, upstream
 
 IMAGES = ("image/", "application/octet-stream")
@@ -155,6 +156,11 @@ async def names(monkeypatch: pytest.MonkeyPatch) -> Names:
     return made
 
 
+@attack(
+    threat="A name with a public and a private address",
+    control="Every address of a name is checked",
+    file="containers/orchestrator/src/orchestrator/fetcher/fetcher.py",
+)
 @pytest.mark.parametrize(
     "addresses",
     [["127.0.0.1"], ["10.1.2.3"], ["169.254.169.254"], ["1.1.1.1", "127.0.0.1"], ["127.0.0.1", "1.1.1.1"]],
@@ -167,6 +173,11 @@ async def test_a_name_is_refused_when_any_of_its_addresses_is_private(
         await fetch(fetcher(), "http://rebind.example/")
 
 
+@attack(
+    threat="DNS rebinding of a URL: a name that is public when checked and private when fetched",
+    control="Resolved once; the connection goes to the checked address",
+    file="containers/orchestrator/src/orchestrator/fetcher/pinned.py",
+)
 async def test_a_name_that_changes_its_mind_is_asked_once(names: Names, files: Upstream) -> None:
     """DNS rebinding: the second answer would be the one that is connected to."""
     names.answers["rebind.example"] = ["turn 127.0.0.1", "turn 10.0.0.1"]
@@ -218,6 +229,11 @@ async def test_redirects_are_followed_up_to_the_limit(files: Upstream) -> None:
         await fetch(at(files), f"{files.url}/0")
 
 
+@attack(
+    threat="A server answers without end",
+    control="`fetch.max_bytes`, counted as it comes",
+    file="containers/orchestrator/src/orchestrator/fetcher/decoding.py",
+)
 async def test_a_file_over_the_limit_is_refused_announced_or_not(files: Upstream) -> None:
     sent = 0
 
@@ -237,6 +253,11 @@ async def test_a_file_over_the_limit_is_refused_announced_or_not(files: Upstream
     assert await asyncio.to_thread(files.last().ended.wait, 5)
 
 
+@attack(
+    threat="A server answers with a gzip bomb",
+    control="Unpacked piece by piece, up to `fetch.max_bytes`",
+    file="containers/orchestrator/src/orchestrator/fetcher/decoding.py",
+)
 @pytest.mark.parametrize(("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
 async def test_a_compressed_file_is_unpacked_and_a_bomb_does_not_go_off(
     files: Upstream, encoding: str, pack: Any
@@ -276,6 +297,11 @@ async def test_any_status_but_200_is_a_failure_that_names_it(files: Upstream, st
         await fetch(at(files), files.url)
 
 
+@attack(
+    threat="A server answers a byte at a time",
+    control="`fetch.timeout_s` for all of it",
+    file="containers/orchestrator/src/orchestrator/fetcher/fetcher.py",
+)
 async def test_a_slow_server_is_left_after_the_time_for_everything(files: Upstream) -> None:
     async def drip(exchange: Exchange) -> None:
         await exchange.head(200, "Content-Type: image/png", "Transfer-Encoding: chunked")
@@ -313,6 +339,11 @@ async def test_a_name_that_does_not_exist_and_a_port_that_is_closed_are_failures
         await fetch(fetcher("127.0.0.1:1"), "http://127.0.0.1:1/")
 
 
+@attack(
+    threat="A proxy of the environment reaches what may not be reached",
+    control="Proxies of the environment are not used",
+    file="containers/orchestrator/src/orchestrator/fetcher/pinned.py",
+)
 async def test_proxies_of_the_environment_are_not_used(
     files: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,7 @@ import pytest
 from ai_services.models import archives
 from ai_services.models.archives import Wanted, extract
 from ai_services.models.errors import UnsafeArchive
+from tests.support.attacks import attack
 from tests.support.mirror import tarball, wheel
 
 MEMBERS = {"pkg/model.onnx": b"weights" * 1000, "pkg/sub/a.txt": b"a", "pkg/sub/b/c.txt": b"c", "pkg/z": b"z"}
@@ -43,6 +44,11 @@ def test_a_path_that_leaves_its_folder_is_refused(tmp_path: Path, make: object, 
     assert not (tmp_path / "evil").exists() and not (tmp_path / "out" / "evil").exists()
 
 
+@attack(
+    threat="A model's archive with a symlink or a device in it",
+    control="Only plain files are taken out of archives",
+    file="containers/ai-services/src/ai_services/models/archives.py",
+)
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE])
 def test_links_and_devices_are_refused(tmp_path: Path, kind: bytes) -> None:
     buffer = io.BytesIO()
@@ -61,6 +67,11 @@ def test_a_member_longer_than_the_catalogue_says_is_refused(tmp_path: Path, make
         extract(archive, [Wanted("pkg/model.onnx", 6999)], tmp_path / "out")
 
 
+@attack(
+    threat="A model's zip file that lies about a length",
+    control="The length of each file is pinned",
+    file="containers/ai-services/src/ai_services/models/archives.py",
+)
 def test_a_zip_file_that_lies_about_a_length_is_refused(tmp_path: Path) -> None:
     body = bytearray(wheel({"pkg/model": b"0" * 1000}))
     honest = (1000).to_bytes(4, "little")
@@ -71,6 +82,11 @@ def test_a_zip_file_that_lies_about_a_length_is_refused(tmp_path: Path) -> None:
         extract(write(tmp_path / "a", bytes(body)), [Wanted("pkg/model", 10)], tmp_path / "out")
 
 
+@attack(
+    threat="A model's archive that unpacks to more than it says",
+    control="The length of each file is pinned",
+    file="containers/ai-services/src/ai_services/models/archives.py",
+)
 def test_a_tar_bomb_is_refused_before_it_is_read_to_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,6 +25,7 @@ from ai_services.models.errors import (
     UnsafeArchive,
 )
 from ai_services.models.store import ModelStore
+from tests.support.attacks import attack
 from tests.support.mirror import Mirror
 from tests.unit.models.conftest import MakeModels, MakePuller, Told
 
@@ -184,6 +185,11 @@ def test_the_next_source_is_tried_when_one_is_down_or_wrong(
     assert len([line for line in told.warnings if "sha256" in line]) == 1
 
 
+@attack(
+    threat="A poisoned model comes from a mirror",
+    control="Every file has a pinned sha256",
+    file="containers/ai-services/src/ai_services/models/download.py",
+)
 def test_wrong_contents_are_never_installed_and_not_kept_for_the_next_try(
     net: Mirror, make_puller: MakePuller, make_models: MakeModels, store: ModelStore
 ) -> None:
@@ -383,6 +389,11 @@ def test_remove_also_deletes_a_fetch_that_broke_off(store: ModelStore) -> None:
     assert not store.work("mine").exists()
 
 
+@attack(
+    threat="A model's name in a catalogue is a path",
+    control="Names of models are checked",
+    file="containers/ai-services/src/ai_services/models/store.py",
+)
 def test_a_name_from_outside_cannot_leave_the_models_folder(installed: ModelStore, tmp_path: Path) -> None:
     (tmp_path / "secret").mkdir()
     for name in ("../secret", "/etc", "", ".", "..", ".work", "a/b"):

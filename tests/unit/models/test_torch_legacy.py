@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from ai_services.models.convert.torch_legacy import MAGIC, evaluate, read_state_dict
 from ai_services.models.errors import ConversionFailed
+from tests.support.attacks import attack
 
 TENSORS: dict[str, np.ndarray[Any, Any]] = {
     "a.weight": np.arange(24, dtype=np.float32).reshape(2, 3, 4),
@@ -99,6 +100,11 @@ class Evil:
         return os.system, (f"touch {self.mark}",)
 
 
+@attack(
+    threat="A checkpoint whose pickle calls a program",
+    control="Its opcodes are read; nothing it names is imported or called",
+    file="containers/ai-services/src/ai_services/models/convert/torch_legacy.py",
+)
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_nothing_that_a_pickle_names_is_ever_called(tmp_path: Path, protocol: int) -> None:
     mark = tmp_path / "mark"

@@ -9,6 +9,7 @@ import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from ai_semble import errors
 from ai_semble.connection import CLIENT_CLOSED_REQUEST, ClientGone
@@ -133,6 +134,7 @@ def install(app: FastAPI, source: str) -> None:
 
     app.add_exception_handler(Exception, answer_defect)
     app.add_exception_handler(ClientGone, answer_nobody)
+    app.add_exception_handler(ClientDisconnect, answer_nobody)
     app.add_exception_handler(AiSembleError, answer_known)
     app.add_exception_handler(RequestValidationError, answer_validation)
     app.add_exception_handler(HTTPException, answer_http)
