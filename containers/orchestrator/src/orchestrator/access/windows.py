@@ -51,11 +51,13 @@ class Window:
         return HELD_RETRY_S
 
     def spend(self, amount: int, now: float) -> None:
+        if not amount:
+            return
         last = self._slots[-1] if self._slots else None
         if last is not None and now - last.first < GRAIN_S:
             last.last = now
             last.amount += amount
-        elif amount:
+        else:
             self._slots.append(_Slot(now, now, amount))
         self._spent += amount
 
