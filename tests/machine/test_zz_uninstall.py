@@ -132,7 +132,8 @@ def test_without_the_development_pod_the_normal_one_runs_on(no_dev: Step) -> Non
 def test_data_go_only_when_that_is_said_and_only_those_of_that_environment(no_dev_data: Step) -> None:
     assert no_dev_data.answer.returncode == 0, no_dev_data.said
     removed = next(line for line in no_dev_data.said.splitlines() if line.startswith("Removed "))
-    assert f"the volumes {' '.join(sorted(DEV_DATA))}" in removed
+    # Under Podman 4 the token is a volume, too, and stands before them.
+    assert removed.endswith(" ".join(sorted(DEV_DATA)))
     assert not no_dev_data.volumes & DEV_DATA
     assert no_dev_data.volumes >= DATA | {MODELS}
     assert '"status":"ready"' in no_dev_data.health.replace(" ", "")
@@ -167,7 +168,8 @@ def test_data_that_were_kept_can_still_be_removed(no_data: Step) -> None:
 def test_what_an_interrupted_setup_left_is_removed(half: Step) -> None:
     """Its units lie there, and systemd has not read them; some of Podman's things are there."""
     assert half.answer.returncode == 0, half.said
-    assert re.match(r"Removed \d+ units, .*-token, 1 image, the volume ai-semble-models\n", half.said), (
-        half.said
-    )
+    removed = half.said.splitlines()[0]
+    assert re.match(r"Removed \d+ units, ", removed), half.said
+    for what in ("ai-semble-token", ", 1 image", " ai-semble-models"):
+        assert what in removed
     assert not half.files | half.units | half.secrets | half.volumes | half.images
