@@ -127,6 +127,7 @@ def left_over() -> str:
     first process asks for them is not ours to say."""
     return as_root(
         "ip -brief link | grep -o 've-as[0-9]*' ; nft list tables | grep -o 'ai_semble_test_as[0-9]*';"
-        " ls /run/ai-semble-test-hosts | grep json; ps -eo stat=,cgroup= | grep -v ^Z | grep -o 'ai-semble-test-as[0-9]*';"
+        " ls /run/ai-semble-test-hosts | grep json;"
+        " ps -eo stat=,cgroup= | grep -v ^Z | grep -o 'ai-semble-test-as[0-9]*';"
         f" ls {CHECKOUT}/.hosts/runs 2>&-; true"
     )
