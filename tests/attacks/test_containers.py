@@ -30,8 +30,9 @@ try:
             time.sleep(60)
             os._exit(0)
         children.append(child)
-except OSError as error:
-    print("ended", error)
+except OSError:
+    pass
+print(len(children), "children", flush=True)
 for child in children:
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
@@ -181,7 +182,8 @@ def test_it_loads_nothing_into_the_kernel(pod: PodWorld, name: str, number: int)
     "kind", ["socket.AF_INET, socket.SOCK_RAW, 1", "socket.AF_PACKET, socket.SOCK_RAW, 0"]
 )
 def test_it_opens_no_raw_socket(pod: PodWorld, kind: str) -> None:
-    assert "PermissionError" in inside(pod, "nlp", f"import socket; socket.socket({kind})")
+    said = inside(pod, "nlp", f"import socket; socket.socket({kind}); print('opened')")
+    assert refused(said), said
 
 
 @attack(threat="It traces or kills a process of another service", control=OWN_NAMESPACES, file=QUADLETS)
@@ -227,10 +229,12 @@ def test_it_cannot_fill_the_disk_of_the_host_by_its_tmp(pod: PodWorld) -> None:
 
 
 @attack(
-    threat="A fork bomb", control="`PidsLimit=` of each container, where the host delegates it", file=QUADLETS
+    threat="A fork bomb",
+    control="`PidsLimit=` and the limit of memory of each container, where the host delegates them",
+    file=QUADLETS,
 )
-def test_a_fork_bomb_ends_at_the_limit_of_processes(pod: PodWorld) -> None:
+def test_a_fork_bomb_ends_at_a_limit_and_harms_no_other_service(pod: PodWorld) -> None:
     if pod.target == "kube":
         pytest.skip("Podman 4 knows no limit of processes in a pod's description")
     said = inside(pod, "nlp", FORK_BOMB)
-    assert "ended" in said, said[-500:]
+    assert "20000 children" not in said, said[-500:]
