@@ -10,6 +10,7 @@
 #   contract       the running API against its own OpenAPI description, and a corpus of bad inputs
 #   shell          the scripts
 #   docs           generated pages are fresh, and what the README says works
+#   attacks        what somebody hostile would try; --target= as for integration (`all`: embedded)
 #   integration    the whole platform; --target=inprocess (default), embedded (supervised processes), or the pod
 #                  on a real host: quadlet, kube
 #   machine        real hosts: clone, setup.sh, deploy.sh, the integration suite, faults; --host=debian13 (default:
@@ -41,7 +42,7 @@ main() {
   local tier="${1-}" pytest_options=()
   shift || true
   case "$tier" in
-    all | quick | lint | unit | contract | shell | docs | integration | machine | load) ;;
+    all | quick | lint | unit | contract | shell | docs | integration | attacks | machine | load) ;;
     --help | -h) usage && return ;;
     '') die_usage "there is no tier" "$HELP" ;;
     *) die_usage "unknown tier $tier" "$HELP" ;;
@@ -82,6 +83,7 @@ run_all() {
   run_shell "$@"
   run_docs "$@"
   for TARGET in inprocess embedded; do run_integration "$@"; done
+  run_attacks "$@"
   HOST=debian13 && run_machine "$@"
   HOST=debian12 && run_machine -m "not thorough" "$@"
   run_load --quick
@@ -107,14 +109,22 @@ run_contract() { tier contract tests/contract "$@"; }
 run_shell() { tier shell tests/shell "$@"; }
 run_docs() { tier docs tests/docs "$@"; }
 run_load() { step load python -m tests.load "$@"; }
-run_integration() {
-  local run=tier
+run_integration() { on_target integration "$@"; }
+run_attacks() { on_target attacks "$@"; }
+
+# on_target TIER PYTEST_OPTION... - a tier of the whole platform, wherever TARGET says that it runs
+on_target() {
+  local name="$1" run=tier
+  shift
   case "$TARGET" in quadlet | kube) run=hosts_tier ;; esac
-  "$run" "integration ($TARGET)" tests/integration --target="$TARGET" "$@"
+  "$run" "$name ($TARGET)" "tests/$name" --target="$TARGET" "$@"
 }
 
-# One host for both, since setting it up is what takes long. The integration suite runs against its pod.
-run_machine() { hosts_tier "machine ($HOST)" tests/integration tests/machine --host="$HOST" "$@"; }
+# One host for all, since setting it up is what takes long. The integration suite runs against its pod, and so do the
+# attacks that need a container.
+run_machine() {
+  hosts_tier "machine ($HOST)" tests/integration tests/attacks/test_containers.py tests/machine --host="$HOST" "$@"
+}
 
 # hosts_tier NAME PYTEST_OPTION... - a tier that needs real hosts; where there can be none, it fails and says why
 hosts_tier() {

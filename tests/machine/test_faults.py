@@ -79,7 +79,6 @@ def test_a_stop_keeps_jobs_and_two_starts_at_once_are_one(
     assert len(ids(running)) >= len(SERVICES)
 
 
-@pytest.mark.thorough
 def test_a_reboot_brings_everything_back_without_a_login(
     running: Installed, api: httpx.Client, belongings: Belongings
 ) -> None:

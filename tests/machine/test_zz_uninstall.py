@@ -14,7 +14,6 @@ import pytest
 from ai_semble.topology import SERVICES
 from tests.hosts.environment import Installed
 
-pytestmark = pytest.mark.thorough
 IMAGES = {f"localhost/ai-semble/{name}:latest" for name in ("base", *SERVICES)}
 MODELS = "ai-semble-models"
 DATA, DEV_DATA = ({f"{prefix}-data", f"{prefix}-state"} for prefix in ("ai-semble", "ai-semble-dev"))

@@ -9,7 +9,19 @@ import pytest
 from ai_semble.topology import SERVICES
 from tests.shell.conftest import CHECKOUT, Shell
 
-VERBS = ["start", "stop", "restart", "status", "health", "logs", "update", "models", "keys", "list", "uninstall"]
+VERBS = [
+    "start",
+    "stop",
+    "restart",
+    "status",
+    "health",
+    "logs",
+    "update",
+    "models",
+    "keys",
+    "list",
+    "uninstall",
+]
 PODMAN = "#!/bin/sh\necho {version}\n"
 
 

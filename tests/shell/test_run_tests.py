@@ -75,9 +75,11 @@ def test_all_runs_every_tier_and_both_targets(shell: Shell, checkout: Path) -> N
         assert f"pytest --quiet tests/{part}" in said
     for target in ("inprocess", "embedded"):
         assert f"pytest --quiet tests/integration --target={target}" in said
+    assert "pytest --quiet tests/attacks --target=embedded" in said
     hosts = [
-        "pytest --quiet tests/integration tests/machine --host=debian13",
-        "pytest --quiet tests/integration tests/machine --host=debian12 -m not thorough",
+        "pytest --quiet tests/integration tests/attacks/test_containers.py tests/machine --host=debian13",
+        "pytest --quiet tests/integration tests/attacks/test_containers.py tests/machine --host=debian12"
+        " -m not thorough",
     ]
     assert said[-3:-1] == ["python -m tests.hosts check", hosts[1]], "the second host is the last but load"
     assert hosts[0] in said
@@ -110,4 +112,5 @@ def test_the_machine_tier_runs_the_integration_suite_on_the_host_that_was_asked_
     shell: Shell, checkout: Path
 ) -> None:
     _, said, _ = run(shell, checkout, "machine", "--host=debian12", "-x")
-    assert said[-1] == "pytest --quiet tests/integration tests/machine --host=debian12 -x"
+    suites = "tests/integration tests/attacks/test_containers.py tests/machine"
+    assert said[-1] == f"pytest --quiet {suites} --host=debian12 -x"
