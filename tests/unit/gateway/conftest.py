@@ -53,7 +53,7 @@ def runtime_for(folder: Path, ports: dict[str, int], **sections: Any) -> Runtime
     return dataclasses.replace(runtime, paths=paths)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     with ExitStack() as stack:
         services = {name: stack.enter_context(upstream()) for name in UPSTREAMS}

@@ -21,7 +21,7 @@ TOKEN = "the-token-of-this-test"
 READY_S = 120
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def door(models_dir: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
     """Where the services are asked."""
     tables = {SECTION_NAMES.get(name, name): {"port": free_port()} for name in SERVICES}
