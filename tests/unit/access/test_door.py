@@ -42,14 +42,15 @@ CALLS = {
     "/health": Scope.HEALTH,
     "/metrics": Scope.METRICS,
 }
+LLM = {"/ai/llm/completion", CHAT, "/v1/completions"}
 ANY_KEY = {"/", "/docs", "/docs/{name}", "/openapi.json"}
 NO_KEY = {"/health/live", "/health/ready"}
 METHODS = {operation.path: operation.method for operation in OPERATIONS}
 
 
-def ask(client: httpx.Client, path: str, **more: object) -> httpx.Response:
+def ask(client: httpx.Client, path: str, method: str = "", **more: object) -> httpx.Response:
     path_asked = path.replace("{name}", "x").replace("{job_id}", "x")
-    return client.request(METHODS.get(path, "GET"), path_asked, **more)  # type: ignore[arg-type]
+    return client.request(method or METHODS.get(path, "GET"), path_asked, **more)  # type: ignore[arg-type]
 
 
 def code(answer: httpx.Response) -> str:
@@ -91,6 +92,53 @@ def test_a_key_opens_what_it_is_for_and_nothing_else(closed: Door) -> None:
                     assert answer.status_code not in (401, 403), path
                 else:
                     assert (answer.status_code, code(answer)) == (403, "scope_missing"), path
+
+
+TRICKS = (
+    "%0A",
+    "%0D",
+    "%0D%0A",
+    "%00",
+    "%09",
+    "%7F",
+    "%C2%85",
+    "%E2%80%A8",
+    "%20",
+    "%A0",
+    "/",
+    "//",
+    ";",
+    "%3F",
+    "%23",
+)
+
+
+@pytest.mark.parametrize("trick", TRICKS)
+def test_what_is_appended_to_a_path_opens_nothing(closed: Door, trick: str) -> None:
+    """Starlette's routes end in `$`, which is true before a last line feed, too."""
+    nothing = closed.key("nothing", scopes=frozenset())
+    every = closed.key("every", models=frozenset({"another"}), tokens_per_minute=10)
+    for path in sorted((set(CALLS) | ANY_KEY) - {"/"}):
+        asked = path + trick
+        with closed.client(nothing) as client:
+            for headers in ({}, {"Prefer": "respond-async"}):
+                answer = ask(client, asked, headers=headers, method=METHODS.get(path, "GET"))
+                assert answer.status_code in (403, 404), (asked, answer.text)
+        with closed.client() as client:
+            assert ask(client, asked, method=METHODS.get(path, "GET")).status_code in (401, 404), asked
+    with closed.client(every) as client:
+        for path in sorted(LLM):
+            assert client.post(path + trick, json={"prompt": "hi"}).status_code == 404, path
+    assert not any(service.seen for service in closed.services.values())
+
+
+@pytest.mark.parametrize("trick", ["%0A", "%0D", "%00", "%7F", "%C2%85"])
+def test_control_characters_in_a_path_are_refused_without_keys_too(local: Door, trick: str) -> None:
+    with local.client() as client:
+        for path in sorted(set(CALLS) | ANY_KEY | NO_KEY):
+            answer = ask(client, path + trick, method=METHODS.get(path, "GET"))
+            assert (answer.status_code, code(answer)) == (404, "not_found"), path
+    assert not any(service.seen for service in local.services.values())
 
 
 def test_both_headers_are_understood(closed: Door) -> None:

@@ -12,7 +12,7 @@ from orchestrator.access import keys, tokens
 from orchestrator.access.control import Access
 from orchestrator.access.errors import ApiKeyInUrl, ApiKeyRequired, InvalidApiKey
 from orchestrator.access.keys import Key
-from orchestrator.access.needs import MODELS_PATH, OPEN_PATHS, Needs
+from orchestrator.access.needs import MODELS_PATH, OPEN_PATHS, Needs, check_path
 from orchestrator.gateway.client import Client, ClientGone
 from orchestrator.gateway.headers import prefers_async
 
@@ -31,6 +31,7 @@ class AccessLayer:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        check_path(scope["path"])
         key = await self._holder(scope)
         if key is None:
             await self.app(scope, receive, send)

@@ -1,9 +1,11 @@
-"""Which scope a path needs. Pure; a path that is not in the table needs a valid key and no scope."""
+"""Which scope a path needs. Pure; a path that is in no table is none, so that a new one is never open by oversight."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
+from ai_semble.errors import NotFound
 from orchestrator.access.keys import Scope
 from orchestrator.operations import Operation
 
@@ -11,6 +13,8 @@ from orchestrator.operations import Operation
 OPEN_PATHS = frozenset(("/health/live", "/health/ready"))
 # What `deploy.sh status` reads with the environment's own secret.
 OWN_PATHS = frozenset(("/health", "/metrics"))
+# The description of the API and its page: any valid key opens them.
+_FREE_PATHS, _FREE_BELOW = frozenset(("/", "/docs", "/openapi.json")), "/docs/"
 MODELS_PATH = "/v1/models"
 _SCOPES = {
     "llm": Scope.LLM,
@@ -18,6 +22,8 @@ _SCOPES = {
     "nlp": Scope.NLP,
     "data-processor": Scope.DATA,
 }
+# Routers disagree about these: to some, a path with a line feed at its end is the path without it.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _OWN = {"/health": Scope.HEALTH, "/metrics": Scope.METRICS, "/jobs": Scope.JOBS}
 
 
@@ -35,7 +41,19 @@ class Needs:
             table[operation.prefix] = _SCOPES[operation.service]
 
     def scope(self, path: str) -> Scope | None:
+        """None for what any key opens. Raises NotFound."""
         found = self._exact.get(path)
         if found is not None:
             return found
-        return next((scope for prefix, scope in self._below.items() if path.startswith(prefix)), None)
+        for prefix, scope in self._below.items():
+            if path.startswith(prefix):
+                return scope
+        if path in _FREE_PATHS or path.startswith(_FREE_BELOW):
+            return None
+        raise NotFound("There is nothing at this path")
+
+
+def check_path(path: str) -> None:
+    """Raises NotFound for a path that two programs could read in two ways."""
+    if _CONTROL.search(path):
+        raise NotFound("No path has control characters in it")
