@@ -110,6 +110,8 @@ def test_a_service_that_keeps_dying_is_failing_with_its_last_words(tmp_path: Pat
 def test_a_hung_service_is_killed_and_started_again(tmp_path: Path) -> None:
     with fake_environment(tmp_path, AI_SEMBLE_EMBEDDED__HUNG_AFTER_S="1") as environment:
         environment.command("up")
+        # `up` asks the services itself; one that the supervisor has not heard yet may take as long as a start does.
+        eventually(lambda: environment.service("vision")["phase"] == "running")
         with suppress(TimeoutError, urllib.error.URLError):
             environment.ask("vision", "/hang", timeout_s=0.2)
         healed = eventually(
