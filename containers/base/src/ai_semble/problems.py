@@ -17,6 +17,7 @@ from ai_semble.context import note_problem, request_id
 from ai_semble.errors import AiSembleError, FieldProblem
 
 PROBLEM_TYPE = "application/problem+json"
+_MOST_SHOWN = 20
 
 _BY_STATUS: Mapping[int, type[AiSembleError]] = {
     400: errors.MalformedBody,
@@ -86,8 +87,11 @@ def from_validation(error: RequestValidationError, content_type: str = "") -> Ai
         position = items[0]["loc"][-1]
         reason = items[0].get("ctx", {}).get("error", "")
         return errors.MalformedBody(f"The body is not valid JSON at character {position}: {reason}")
-    fields = [FieldProblem(_path(place_of(item)), item["msg"]) for item in items]
-    return errors.InvalidRequest("; ".join(f"{item.field}: {item.message}" for item in fields), fields=fields)
+    fields = [FieldProblem(_path(place_of(item)), item["msg"]) for item in items[:_MOST_SHOWN]]
+    told = [f"{item.field}: {item.message}" for item in fields]
+    if len(items) > _MOST_SHOWN:
+        told.append(f"and {len(items) - _MOST_SHOWN} more")
+    return errors.InvalidRequest("; ".join(told), fields=fields)
 
 
 def place_of(item: Mapping[str, Any]) -> tuple[int | str, ...]:

@@ -26,6 +26,7 @@ from ai_semble.schemas.data_parts import (
     TypeName,
     Where,
 )
+from ai_semble.schemas.mistakes import CountedMistakes
 
 
 class Analyze(Request):
@@ -288,7 +289,7 @@ class Pipeline(Request):
     )
 
 
-class Surroundings(Request):
+class Surroundings(CountedMistakes, Request):
     """What every operation has besides itself."""
 
     data: Data | None = Field(

@@ -7,8 +7,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
+from ai_semble.schemas.mistakes import CountedMistakes
+
 MAX_TOKENS = 131_072
 DEFAULT_MAX_TOKENS = 512
+MAX_STOPS = 16
 
 StopText = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 
@@ -74,7 +77,7 @@ ResponseFormat = Annotated[
 ]
 
 
-class CompletionRequest(_Request):
+class CompletionRequest(CountedMistakes, _Request):
     """A question or a conversation, as one of `prompt` and `messages`, and how to answer it."""
 
     model_config = ConfigDict(
@@ -124,7 +127,7 @@ class CompletionRequest(_Request):
         description="Only the likeliest tokens that make up this much probability are drawn from.",
         examples=[0.95],
     )
-    stop: StopText | Annotated[tuple[StopText, ...], Field(max_length=16)] = Field(
+    stop: StopText | Annotated[tuple[StopText, ...], Field(max_length=MAX_STOPS)] = Field(
         (), description="Writing ends before any of these texts.", examples=[["\n\n"]]
     )
     seed: int | None = Field(
@@ -217,7 +220,7 @@ class CompletionDelta(_Answer):
     text: str = Field(description="The next piece; all pieces joined are the whole text.", examples=["Hel"])
 
 
-class _OpenAiRequest(BaseModel):
+class _OpenAiRequest(CountedMistakes):
     """OpenAI's request: what is common is described; more is known to the engine, or refused by it."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -248,8 +251,8 @@ class _OpenAiRequest(BaseModel):
         "the engine's own.",
     )
     n: int | None = Field(None, ge=1, le=128, description="Answers; each takes a slot.")
-    stop: str | list[str] | None = Field(
-        None, description="A text or several; writing ends before any of them."
+    stop: str | Annotated[list[str], Field(max_length=MAX_STOPS)] | None = Field(
+        None, description=f"A text or up to {MAX_STOPS}; writing ends before any of them."
     )
     seed: int | None = Field(
         None,

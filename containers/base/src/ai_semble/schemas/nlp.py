@@ -11,6 +11,8 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from ai_semble.schemas.mistakes import CountedMistakes
+
 MAX_TEXTS = 1_000
 MAX_CHARACTERS = 100_000
 MAX_TOTAL_CHARACTERS = 1_000_000
@@ -97,7 +99,7 @@ class MaskStyle(StrEnum):
     LAST4 = "last4"
 
 
-class _Request(BaseModel):
+class _Request(CountedMistakes):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     text: Text | None = Field(
@@ -283,7 +285,7 @@ NlpRequest = Annotated[
 ]
 
 
-class EmbeddingsRequest(BaseModel):
+class EmbeddingsRequest(CountedMistakes):
     """OpenAI's request for embeddings."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

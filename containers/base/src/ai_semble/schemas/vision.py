@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ai_semble.schemas.mistakes import CountedMistakes
+
 
 class VisionTask(StrEnum):
     """What is asked of a picture."""
@@ -20,7 +22,7 @@ class VisionTask(StrEnum):
     EMBED = "embed"
 
 
-class VisionOptions(BaseModel):
+class VisionOptions(CountedMistakes):
     """What to look for. The form fields of a multipart body, or its part `request`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
