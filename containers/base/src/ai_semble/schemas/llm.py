@@ -316,6 +316,9 @@ class TextCompletionRequest(_OpenAiRequest):
         ge=1,
         description="Most tokens of the continuation, which seldom ends by itself. OpenAI's default.",
     )
+    max_completion_tokens: int | None = Field(
+        None, ge=1, le=MAX_TOKENS, description="Another name of `max_tokens`; it counts if both are given."
+    )
 
 
 class ModelCard(BaseModel):

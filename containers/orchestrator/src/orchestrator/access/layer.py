@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 
 import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ai_semble.errors import AiSembleError
+from ai_semble.errors import AiSembleError, BodyTooLarge
 from orchestrator.access import keys, tokens
 from orchestrator.access.control import Access
 from orchestrator.access.errors import ApiKeyInUrl, ApiKeyRequired, InvalidApiKey
@@ -93,7 +93,8 @@ class _Passage:
     async def _pass(self) -> None:
         held = None
         if self._is_looked_into():
-            body = await _whole_body(self._receive)
+            most = tokens.MOST_LOOKED_INTO if self._path in tokens.LLM_PATHS else None
+            body = await _whole_body(self._receive, most)
             try:
                 held = self._judge(body)
             except AiSembleError as error:
@@ -214,14 +215,26 @@ def _given(headers: Iterable[tuple[bytes, bytes]]) -> list[bytes]:
     return given
 
 
-async def _whole_body(receive: Receive) -> bytes:
+async def _whole_body(receive: Receive, most: int | None) -> bytes:
     """Raises ClientGone and BodyTooLarge."""
     client = Client(receive)
     try:
         body = await client.body()
-        return body if isinstance(body, bytes) else b"".join([piece async for piece in body])
+        whole = bytearray()
+        async for piece in _single(body) if isinstance(body, bytes) else body:
+            whole += piece
+            if most is not None and len(whole) > most:
+                raise BodyTooLarge(
+                    f"With a key for some models or with a limit of tokens, a body has at most {most} bytes",
+                    hint="Send less at once, or use a key without such a limit.",
+                )
+        return bytes(whole)
     finally:
         client.close()
+
+
+async def _single(piece: bytes) -> AsyncIterator[bytes]:
+    yield piece
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

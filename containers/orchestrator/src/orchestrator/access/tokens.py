@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from dataclasses import dataclass
 
 import orjson
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 
 from ai_semble import problems
 from ai_semble.config import LlmConfig
-from ai_semble.errors import InvalidRequest, MalformedBody
+from ai_semble.errors import FieldProblem, InvalidRequest, MalformedBody
 from ai_semble.schemas.llm import (
     DEFAULT_MAX_TOKENS,
     ChatCompletionRequest,
@@ -19,6 +20,40 @@ from ai_semble.schemas.llm import (
     TextCompletionRequest,
 )
 from orchestrator.access.errors import MaxTokensRequired
+
+# What a body may have besides what is described: OpenAI's and llama.cpp's members that choose no model and write no
+# more than `max_tokens` for each of `n` and `best_of` answers. Another server may read others (`models`, `n_predict`).
+_HARMLESS = frozenset(
+    [
+        "best_of",
+        "chat_template_kwargs",
+        "frequency_penalty",
+        "ignore_eos",
+        "logit_bias",
+        "logprobs",
+        "metadata",
+        "min_p",
+        "parallel_tool_calls",
+        "presence_penalty",
+        "prompt_cache_key",
+        "prompt_cache_retention",
+        "reasoning_effort",
+        "repeat_last_n",
+        "repeat_penalty",
+        "response_format",
+        "safety_identifier",
+        "service_tier",
+        "store",
+        "top_k",
+        "top_logprobs",
+        "typical_p",
+        "user",
+        "verbosity",
+    ]
+)
+_MOST_SHOWN = 5
+# A body of a call that a limit depends on is parsed on the event loop.
+MOST_LOOKED_INTO = 8 * 2**20
 
 _LlmRequest = CompletionRequest | ChatCompletionRequest | TextCompletionRequest
 _SHAPES: dict[str, type[_LlmRequest]] = {
@@ -62,8 +97,10 @@ def wish_of(path: str, body: bytes) -> Wish:
         raise MalformedBody(f"The body is not valid JSON: {error}") from error
     if not isinstance(members, dict):
         raise InvalidRequest("The body has to be a JSON object")
+    shape = _SHAPES[path]
+    _refuse_unknown(members.keys() - shape.model_fields.keys() - _HARMLESS)
     try:
-        request = _SHAPES[path].model_validate(members)
+        request = shape.model_validate(members)
     except ValidationError as error:
         raise problems.from_validation(RequestValidationError(error.errors())) from error
     return Wish(
@@ -72,6 +109,19 @@ def wish_of(path: str, body: bytes) -> Wish:
         answers=max(_whole(members.get("n")), _whole(members.get("best_of"))),
         has_tools=bool(members.get("tools")),
         length=len(body),
+    )
+
+
+def _refuse_unknown(names: Set[str]) -> None:
+    """Nobody knows whether another server takes them for a model or for more tokens. Raises InvalidRequest."""
+    if not names:
+        return
+    shown = [name[:64] for name in sorted(names)[:_MOST_SHOWN]]
+    more = f", and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
+    raise InvalidRequest(
+        f"With a key for some models or with a limit of tokens, these are refused: {', '.join(shown)}{more}",
+        hint="Leave them out; /docs describes what is known.",
+        fields=[FieldProblem(name, "not known, so it might get around the key's limits") for name in shown],
     )
 
 
