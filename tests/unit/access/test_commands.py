@@ -92,3 +92,13 @@ def test_keys_made_at_once_are_all_there(keys_file: Path) -> None:
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(create, range(48)))
     assert len(store.all()) == 48
+
+
+def test_an_expired_key_that_is_replaced_is_said_to_be_expired(keys_file: Path) -> None:
+    KeyStore(keys_file).create("old", frozenset(), frozenset(), Limits(), 1.0)
+    run("create", "present")
+    replaced = run("rotate", "old")
+    assert claimed_id(replaced.stdout.strip().encode())
+    assert "old expired at 1970-01-01" in replaced.stderr
+    assert json.loads(run("rotate", "old", "--json").stdout)["state"] == "expired"
+    assert "expired" not in run("rotate", "present").stderr

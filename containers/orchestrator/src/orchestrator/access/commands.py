@@ -14,7 +14,7 @@ from rich.table import Table
 
 from ai_semble.loading import load_config
 from orchestrator.access import terms
-from orchestrator.access.keys import Key, Limits, Scope
+from orchestrator.access.keys import Key, Limits, Scope, Standing
 from orchestrator.access.store import KeyStore
 
 T = TypeVar("T")
@@ -109,6 +109,12 @@ def rotate(
     """Replace a key by another with the same id, rights and limits, and print it."""
     key, secret = _store().rotate(which, _read(terms.seconds_of, grace))
     _hand_over(key, secret, as_json)
+    if key.standing(time.time()) is Standing.EXPIRED:
+        typer.echo(
+            f"It opens nothing: {key.name} expired at {terms.shown(key.expires_at)}, and so did this one. "
+            "Make another: ./scripts/deploy.sh keys create NAME",
+            err=True,
+        )
 
 
 def _store() -> KeyStore:
