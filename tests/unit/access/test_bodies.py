@@ -45,7 +45,7 @@ def test_a_free_key_s_body_is_not_looked_into(closed: Door) -> None:
         ("some", {"models": frozenset({closed.runtime.config.llm.model})}),
         ("counted", {"tokens_per_minute": 10_000}),
     ):
-        with closed.client(closed.key(name, **limits)) as client:  # type: ignore[arg-type]
+        with closed.client(closed.key(name, **limits)) as client:
             assert client.post(CHAT, json=body).status_code == 422
             assert client.post(CHAT, json=ASKS[CHAT]).status_code == 200
 

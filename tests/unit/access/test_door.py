@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sqlite3
 import stat
 import time
+from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -15,8 +18,11 @@ from ai_semble.config import Config
 from ai_semble.embedded import http
 from ai_semble.probe import asking as probe
 from ai_semble.secrets import health_token
-from orchestrator.access.keys import Scope
+from orchestrator.access.book import LOOK_EVERY_S, Book
+from orchestrator.access.errors import KeysUnavailable
+from orchestrator.access.keys import Key, Scope
 from orchestrator.access.lockout import FREE_FOR_A_KEY
+from orchestrator.access.store import KeyStore
 from orchestrator.operations import OPERATIONS
 from tests.support.upstream import answering
 from tests.unit.access.conftest import EVERYTHING, Door, bearer, door, wait_until
@@ -183,6 +189,64 @@ def test_a_key_in_the_address_is_refused_and_not_logged(
     said = answer.text + wrong.text + caplog.text + "".join(capfd.readouterr())
     assert "access_refused" in said
     assert key.rpartition("_")[2][:-1] not in said
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/jobs?k=ais%5F{}",
+        "/jobs?k=%61%69%73_{}",
+        "/jobs/ais_{}",
+        "/jobs/%61is%5F{}",
+        "/ais_{}",
+        "/health/live?ais_{}",
+        "/v1/ais_{}",
+        "/ais_{}%0A",
+    ],
+)
+@pytest.mark.parametrize("with_key", [False, True])
+def test_a_key_anywhere_in_the_address_is_refused_and_not_logged(
+    local: Door, address: str, with_key: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    key = local.key()
+    with local.client(key if with_key else None) as client:
+        answer = client.get(address.format(key.removeprefix("ais_")))
+    assert (answer.status_code, code(answer)) == (400, "api_key_in_url")
+    said = answer.text + "".join(capfd.readouterr())
+    assert "access_refused" in said
+    assert key.rpartition("_")[2] not in said
+
+
+def test_a_locked_file_is_looked_at_once_for_all(closed: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A read that fails after a while must not be tried again by each of those who waited for it."""
+    book = Book(closed.store)
+    looks = 0
+
+    def locked(_: KeyStore) -> Mapping[str, Key]:
+        nonlocal looks
+        looks += 1
+        time.sleep(LOOK_EVERY_S * 1.5)
+        raise KeysUnavailable("it is locked")
+
+    monkeypatch.setattr(KeyStore, "all", locked)
+
+    async def ask_both(number: int) -> None:
+        with pytest.raises(KeysUnavailable):
+            await (book.keys_now() if number % 2 else book.keys())
+
+    async def ask_at_once() -> None:
+        await asyncio.gather(*(ask_both(number) for number in range(50)))
+
+    asyncio.run(ask_at_once())
+    assert looks == 1
+
+
+def test_a_writer_at_work_keeps_no_reader_out(closed: Door) -> None:
+    closed.key()
+    with closing(sqlite3.connect(closed.file, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        assert len(closed.store.all()) == 1
+        writer.execute("ROLLBACK")
 
 
 def test_a_new_key_and_a_revoked_one_are_known_without_a_restart(closed: Door) -> None:

@@ -12,6 +12,10 @@ from typing import Any
 import httpx
 import pytest
 
+from orchestrator.access.budgets import Budgets
+from orchestrator.access.errors import RateLimitExceeded
+from orchestrator.access.keys import Key, Limits
+from tests.support.serving import free_port
 from tests.support.upstream import Exchange, answering
 from tests.unit.access.conftest import Door, bearer, door, wait_until
 
@@ -110,6 +114,33 @@ def test_a_refused_call_costs_no_tokens(busy: Door) -> None:
         assert {client.post(COMPLETION, json=ASK).status_code for _ in range(20)} == {404}
 
 
+@pytest.mark.parametrize("code", ["overloaded", "not_ready"])
+@pytest.mark.parametrize("path", [COMPLETION, CHAT])
+def test_a_call_that_found_no_place_costs_no_tokens(busy: Door, path: str, code: str) -> None:
+    problem = {"code": code, "status": 503}
+    body = json.dumps({"error": problem} if path == CHAT else problem).encode()
+    busy.services["llm"].answer = answering(503, "application/json", body)
+    asks = {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 10} if path == CHAT else ASK
+    with busy.client(busy.key(tokens_per_minute=1000)) as client:
+        assert {client.post(path, json=asks).status_code for _ in range(20)} == {503}
+
+
+def test_a_call_that_reached_nobody_costs_no_tokens(tmp_path: Path) -> None:
+    with (
+        door(tmp_path, llm={"port": free_port()}) as made,
+        made.client(made.key(tokens_per_minute=1000)) as client,
+    ):
+        assert {client.post(COMPLETION, json=ASK).status_code for _ in range(20)} == {503}
+
+
+def test_a_call_that_an_engine_broke_off_costs_its_bound(busy: Door) -> None:
+    """It may have computed for a minute before it fell."""
+    body = b'{"code": "engine_failed", "detail": "it said \\"code\\": \\"overloaded\\""}'
+    busy.services["llm"].answer = answering(503, "application/json", body)
+    with busy.client(busy.key(tokens_per_minute=1000)) as client:
+        assert [client.post(COMPLETION, json=ASK).status_code for _ in range(4)] == [503, 503, 503, 429]
+
+
 def test_more_than_a_minute_has_is_said_at_once(busy: Door) -> None:
     with busy.client(busy.key(tokens_per_minute=1000)) as client:
         answer = client.post(COMPLETION, json={"prompt": "hi", "max_tokens": 4000})
@@ -166,3 +197,33 @@ def test_after_a_crash_all_counts_as_spent(tmp_path: Path) -> None:
         assert at_once(second.url, key, NLP) == {429: CALLERS}
         assert at_once(second.url, free, NLP) == {200: CALLERS}
         assert at_once(second.url, second.key("new", requests_per_minute=5), NLP)[200] == 5
+
+
+def test_a_crash_and_then_a_clean_restart_give_nothing_back(tmp_path: Path) -> None:
+    with door(tmp_path) as first:
+        key = first.key(requests_per_minute=5)
+        ledger = first.runtime.paths.state_dir / "budgets.json"
+        as_it_runs = ledger.read_bytes()
+    ledger.write_bytes(as_it_runs)  # what a killed orchestrator leaves
+    with door(tmp_path):
+        pass  # the key is not used before this one stops by itself
+    with door(tmp_path) as third:
+        assert at_once(third.url, key, NLP) == {429: CALLERS}
+        assert at_once(third.url, third.key("new", requests_per_minute=5), NLP)[200] == 5
+
+
+def test_what_is_unknown_is_so_for_a_minute() -> None:
+    now = 1000.0
+    crashed = Budgets(lambda: now, lambda: now)
+    crashed.assume_all_spent()
+    key = Key("0" * 12, "k", b"", frozenset(), frozenset(), Limits(requests_per_minute=5), 0)
+    now = 1030.0
+    after = Budgets(lambda: now - 500, lambda: now)
+    after.restore(json.loads(json.dumps(crashed.document())))
+    now = 1059.0
+    with pytest.raises(RateLimitExceeded) as refused:
+        after.enter(key)
+    assert refused.value.retry_after == 1
+    now = 1060.0
+    after.enter(key)
+    assert after.document()["unknown"] is None

@@ -38,7 +38,8 @@ class Book:
     async def keys_now(self) -> Mapping[str, Key]:
         """The same, looked up at this moment: a key that was made just now is to be found."""
         async with self._looking:
-            await self._look()
+            if self._known is not None or self._clock() >= self._good_until:
+                await self._look()
         return self._read_last()
 
     def _read_last(self) -> Mapping[str, Key]:
@@ -56,6 +57,7 @@ class Book:
         except KeysUnavailable as error:
             self._known, self._failure = None, error.detail
             log.error("keys_unavailable", reason=error.detail)  # noqa: TRY400 - the stack says nothing more
+            began = self._clock()  # a look that fails may take long, and all who wait for it would look again
         self._good_until = began + LOOK_EVERY_S
 
     def _read(

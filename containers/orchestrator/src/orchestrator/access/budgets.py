@@ -14,7 +14,7 @@ from typing import Any
 
 from orchestrator.access.errors import RateLimitExceeded, TokensOverLimit
 from orchestrator.access.keys import Key
-from orchestrator.access.windows import Window
+from orchestrator.access.windows import SPAN_S, Window
 
 Document = dict[str, Any]
 # How often to ask again for a place that somebody else has; when it is free is not known.
@@ -85,12 +85,20 @@ class Budgets:
             }
             for key_id, account in self._accounts.items()
         }
-        return {"at": self._calendar(), "accounts": accounts}
+        return {"at": self._calendar(), "accounts": accounts, "unknown": self._unknown_document(now)}
+
+    def _unknown_document(self, now: float) -> Document | None:
+        if self._unknown is None or now - self._unknown[0] >= SPAN_S:
+            return None
+        return {"ago": now - self._unknown[0], "at": self._unknown[1]}
 
     def restore(self, document: Mapping[str, Any]) -> None:
         """Go on from a `document`. Raises KeyError, TypeError, ValueError, AttributeError when it is none."""
         now = self._clock()
         away = max(0.0, self._calendar() - float(document["at"]))
+        unknown = document["unknown"]
+        if unknown is not None:
+            self._unknown = (now - away - max(0.0, float(unknown["ago"])), float(unknown["at"]))
         for key_id, account in document["accounts"].items():
             self._accounts[key_id] = _Account(
                 _window(account["requests"], now - away), _window(account["tokens"], now - away)

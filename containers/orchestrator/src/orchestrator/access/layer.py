@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Iterable
+from urllib.parse import unquote_to_bytes
 
 import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,6 +19,8 @@ from orchestrator.gateway.client import Client, ClientGone
 from orchestrator.gateway.headers import prefers_async
 
 _BEARER = b"bearer "
+# What a service says that had no place for a call, or no model yet; in JSON a text cannot have these quotes in it.
+_NOT_BEGUN = re.compile(rb'"code":\s*"(overloaded|not_ready)"')
 
 
 class AccessLayer:
@@ -31,7 +35,6 @@ class AccessLayer:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        check_path(scope["path"])
         key = await self._holder(scope)
         if key is None:
             await self.app(scope, receive, send)
@@ -40,10 +43,11 @@ class AccessLayer:
 
     async def _holder(self, scope: Scope) -> Key | None:
         """The key of a request; None for one that needs none, or that the environment makes itself."""
-        query: bytes = scope["query_string"]
-        if keys.MARK in query and keys.PATTERN.search(query):
-            raise self._refusal(ApiKeyInUrl("The query has an API key in it"), scope)
-        path = scope["path"]
+        path: str = scope["path"]
+        if keys.is_in(unquote_to_bytes(scope["query_string"])) or keys.is_in(path.encode()):
+            scope["path"] = keys.redacted(path)  # which the log of requests has
+            raise self._refusal(ApiKeyInUrl("The address has an API key in it"), scope)
+        check_path(path)
         if path in OPEN_PATHS:
             return None
         given = _given(scope["headers"])
@@ -139,7 +143,7 @@ class _Passage:
         try:
             await self._app(self._scope, self._receive, answer.send)
         except AiSembleError as error:
-            answer.status = answer.status or error.status
+            answer.fail(error)
             raise
         finally:
             used = answer.used()
@@ -166,21 +170,30 @@ class _Counted:
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self.status = 0
+        self._status = 0
+        self._was_asked = True
         self._usage = tokens.UsageReader()
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.status = message["status"]
+            self._status = message["status"]
         else:
             self._usage.feed(message.get("body", b""))
         await self._send(message)
 
+    def fail(self, error: AiSembleError) -> None:
+        """There is no answer but this. The gateway raises 503 only before it has asked the service."""
+        if not self._status:
+            self._status = error.status
+            self._was_asked = error.status != 503
+
     def used(self) -> int | None:
         """None when that is not known: an answer that broke off, or does not tell."""
-        if 400 <= self.status < 500 or self.status == 503:
+        if 400 <= self._status < 500 or not self._was_asked:
             return 0  # refused before anything was computed
-        return self._usage.total() if self.status == 200 else None
+        if self._status == 503:
+            return 0 if self._usage.begins_with(_NOT_BEGUN) else None
+        return self._usage.total() if self._status == 200 else None
 
 
 class _Collected:

@@ -22,6 +22,8 @@ from orchestrator.sqlfiles import migrate_to, queries_of
 
 _PACKAGE = "orchestrator.access"
 _CHANGE_COUNTER = (24, 4)  # offset and length in SQLite's header; each commit raises it
+# How long to wait for another's lock. Readers keep callers waiting, and a change is written within milliseconds.
+_PATIENCE_MS, _READ_PATIENCE_MS = 5000, 1000
 Stamp = tuple[int, int, int, int, bytes]
 
 
@@ -37,7 +39,7 @@ class KeyStore:
         """Every key by its id, oldest first; none when there is no file yet."""
         if not self._exists():
             return {}
-        with self._open() as connection:
+        with self._open(_READ_PATIENCE_MS, "BEGIN") as connection:
             return {row["id"]: _key(row) for row in connection.execute(self._sql["all_keys"])}
 
     def create(
@@ -134,23 +136,25 @@ class KeyStore:
             yield connection
 
     @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
+    def _open(
+        self, patience_ms: int = _PATIENCE_MS, begin: str = "BEGIN IMMEDIATE"
+    ) -> Iterator[sqlite3.Connection]:
         """A transaction on the file as it is."""
         try:
-            with closing(_connect(self._path)) as connection:
+            with closing(_connect(self._path, patience_ms)) as connection:
                 _check_is_ours(connection)
                 migrate_to(connection, _PACKAGE)
                 with connection:
-                    connection.execute("BEGIN IMMEDIATE")
+                    connection.execute(begin)
                     yield connection
         except (sqlite3.Error, OSError, ValueError) as error:
             raise _unavailable(self._path, error) from error
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, patience_ms: int = _PATIENCE_MS) -> sqlite3.Connection:
     connection = sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, isolation_level=None)
     connection.row_factory = sqlite3.Row
-    connection.execute("PRAGMA busy_timeout = 5000")
+    connection.execute(f"PRAGMA busy_timeout = {patience_ms}")
     return connection
 
 

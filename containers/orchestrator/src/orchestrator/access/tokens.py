@@ -174,6 +174,10 @@ class UsageReader:
             self._head += chunk[: _KEPT - len(self._head)]
         self._tail = (self._tail + chunk)[-_KEPT:]
 
+    def begins_with(self, pattern: re.Pattern[bytes]) -> bool:
+        """Whether this is in the first few kilobytes."""
+        return pattern.search(self._head) is not None
+
     def total(self) -> int | None:
         """The tokens of the whole call; None when the answer does not tell."""
         found = [total for part in (self._head, self._tail) for total in _totals(part)]
