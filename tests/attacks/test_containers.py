@@ -236,5 +236,8 @@ def test_it_cannot_fill_the_disk_of_the_host_by_its_tmp(pod: PodWorld) -> None:
 def test_a_fork_bomb_ends_at_a_limit_and_harms_no_other_service(pod: PodWorld) -> None:
     if pod.target == "kube":
         pytest.skip("Podman 4 knows no limit of processes in a pod's description")
-    said = inside(pod, "nlp", FORK_BOMB)
-    assert "20000 children" not in said, said[-500:]
+    limit = inside(pod, "nlp", "print(open('/sys/fs/cgroup/pids.max').read())").strip()
+    if "FileNotFoundError" in limit:
+        pytest.skip("this host delegates no limit of processes; `./scripts/setup.sh --check` says how to have it")
+    children = int(inside(pod, "nlp", FORK_BOMB).split()[0])
+    assert children < int(limit)

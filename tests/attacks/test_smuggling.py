@@ -104,14 +104,47 @@ def test_a_trailer_is_never_taken_for_a_header(port: int) -> None:
 
 @attack(
     threat="A body that the parser drops, so that a service waits for it",
-    control="Upgrade beside a body is refused",
+    control="Upgrade is not heard, and the head read again without it",
     file=PROTOCOL,
 )
 def test_an_upgrade_with_a_body_does_not_hold_a_place_in_a_service(port: int) -> None:
-    upgrade = ("Connection: Upgrade", "Upgrade: h2c", f"Content-Length: {len(BODY)}")
-    assert b"malformed_request" in answer_to(
-        port, head("POST", PATH, JSON, *upgrade, host="localhost") + BODY
-    )
+    upgrade = ("Connection: Upgrade, close", "Upgrade: h2c", f"Content-Length: {len(BODY)}")
+    answer = answer_to(port, head("POST", PATH, JSON, *upgrade, host="localhost") + BODY)
+    assert b" 200 " in answer.splitlines()[0]
+
+
+@attack(
+    threat="A hidden request behind an upgrade, which is read in two ways",
+    control="The head is read again by the same strict parser",
+    file=PROTOCOL,
+)
+@pytest.mark.parametrize(
+    "lengths",
+    [
+        ("Content-Length: 5", "Transfer-Encoding: chunked"),
+        ("Content-Length: 5", "Content-Length: 6"),
+        ("Transfer-Encoding: chunked, identity",),
+    ],
+)
+def test_an_upgrade_with_two_lengths_hides_no_request(port: int, lengths: tuple[str, ...]) -> None:
+    upgrade = ("Connection: Upgrade", "Upgrade: h2c")
+    answer = answer_to(port, head("POST", PATH, JSON, *upgrade, *lengths) + b"0\r\n\r\n" + HIDDEN)
+    assert b"malformed_request" in answer
+    assert b"alive" not in answer
+
+
+@attack(
+    threat="An upgrade that is taken for done, so that the next request goes past the checks",
+    control="Upgrade is not heard: what follows is HTTP/1.1",
+    file=PROTOCOL,
+)
+def test_what_follows_an_upgrade_is_checked_like_any_request(port: int) -> None:
+    upgrade = head("GET", "/health/live", "Connection: Upgrade", "Upgrade: websocket", host="localhost")
+    with connection(port) as client:
+        client.sendall(upgrade + head("GET", "/health/live", "Connection: close", host="evil.example"))
+        answers = everything(client)
+    assert b" 101 " not in answers
+    assert answers.count(b"alive") == 1
 
 
 @attack(threat="A tunnel through the API to somewhere else", control="There is no CONNECT", file=PROTOCOL)
