@@ -238,6 +238,8 @@ def test_a_fork_bomb_ends_at_a_limit_and_harms_no_other_service(pod: PodWorld) -
         pytest.skip("Podman 4 knows no limit of processes in a pod's description")
     limit = inside(pod, "nlp", "print(open('/sys/fs/cgroup/pids.max').read())").strip()
     if "FileNotFoundError" in limit:
-        pytest.skip("this host delegates no limit of processes; `./scripts/setup.sh --check` says how to have it")
+        pytest.skip(
+            "this host delegates no limit of processes; `./scripts/setup.sh --check` says how to have it"
+        )
     children = int(inside(pod, "nlp", FORK_BOMB).split()[0])
     assert children < int(limit)
