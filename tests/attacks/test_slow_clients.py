@@ -20,7 +20,7 @@ from tests.support.worlds import World
 
 PROTOCOL = "containers/base/src/ai_semble/protocol.py"
 ENVELOPE = "containers/base/src/ai_semble/envelope.py"
-ROOM = "Of clients that are waited for, the one that waited longest makes room for the next"
+ROOM = "Of clients that are waited for, the one that has moved nothing for longest makes room for the next"
 FLOOD = Path(__file__).with_name("flood.py")
 DATASET = "/data/datasets/flood"
 

@@ -1,15 +1,21 @@
 """Connections that a client cannot keep for nothing: uvicorn's HTTP protocol with limits of its own.
 
-uvicorn lets a head be of any length and take any time, counts no requests that are sent ahead, and takes what
-stands behind a body (trailers) for headers. Here a client that makes the server wait has `client_timeout_s`, and
-when too many make it wait, the one that has done so for longest is let go, so that there is room for the next.
+uvicorn lets a head be of any length and take any time, counts no requests that are sent ahead, takes what stands
+behind a body (trailers) for headers, and drops the body of a request that would like another protocol. Here a client
+that makes the server wait has `client_timeout_s`, and when too many make it wait, the one that has moved nothing for
+longest is let go, so that there is room for the next.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
+from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
+import httptools
 import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
@@ -22,38 +28,67 @@ log = get_logger(__name__)
 MOST_HEAD_BYTES = 64 * 1024
 MOST_SENT_AHEAD = 16
 LEAST_BYTES_PER_S = 1024
-"""What a body must reach on average, after the first `client_timeout_s`."""
+"""What a body must reach on average, after the first `client_timeout_s`, and an answer in `client_timeout_s`."""
 _LOOK_EVERY_S = 1.0
-_BODY_HEADERS = (b"content-length", b"transfer-encoding")
-_MOMENT_S = 0.5  # many who send at the same time are no attack
+_MUCH = 16 * 1024  # who has moved this much moves
+_MOMENT_S = 1.0  # many who begin at the same time are no attack
+_STALLED_S = 5.0
+_BARELY_STALLED_S = 2.0
 _FAR_TOO_MANY = 4
-_MUCH = 16 * 1024  # what nobody sends at once who wants to be slow
+_TCP_INFO_BYTES = 128
+_BYTES_ACKNOWLEDGED = 120  # where Linux has them in its tcp_info
 
 
 class Waiting:
-    """Connections whose client is waited for, in order, with the time since when; `most` is how many may wait."""
+    """Connections whose client is waited for, each with the time since when; `most` is how many may wait.
+
+    Those that `move` have sent or read `_MUCH` since the time noted, and stand in the order in which they did.
+    """
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self.connections: dict[BoundedProtocol, float] = {}
+        self.fresh: dict[BoundedProtocol, float] = {}
+        self.moving: dict[BoundedProtocol, float] = {}
 
-    def add(self, connection: BoundedProtocol) -> None:
-        """At the end, wherever it was."""
-        now = connection.loop.time()
-        self.connections.pop(connection, None)
-        self.connections[connection] = now
-        self.make_room(now)
+    def __len__(self) -> int:
+        return len(self.fresh) + len(self.moving)
+
+    def __iter__(self) -> Iterator[BoundedProtocol]:
+        return chain(self.fresh, self.moving)
+
+    def add(self, connection: BoundedProtocol, now: float) -> None:
+        """At the end of those that move, if it does; a fresh one keeps its place."""
+        if connection.has_moved():
+            self.remove(connection)
+            self.moving[connection] = now
+        elif connection not in self.moving:
+            self.fresh.setdefault(connection, now)
 
     def remove(self, connection: BoundedProtocol) -> None:
-        self.connections.pop(connection, None)
+        self.fresh.pop(connection, None)
+        self.moving.pop(connection, None)
 
     def make_room(self, now: float) -> None:
-        """Let the first go while there are too many, if it has had a moment; of far too many also without."""
-        while len(self.connections) > self.most:
-            first, since = next(iter(self.connections.items()))
-            if now - since < _MOMENT_S and len(self.connections) <= self.most * _FAR_TOO_MANY:
-                return
-            first.let_go()
+        """While there are too many, let go who has not moved for longest, if it has had its time."""
+        while (found := self._longest_still(now)) is not None:
+            if found.has_moved():
+                self.remove(found)
+                self.moving[found] = now
+            else:
+                found.let_go()
+
+    def _longest_still(self, now: float) -> BoundedProtocol | None:
+        """Of far too many, one that never moved goes at once, and one that did has to go on doing so."""
+        if len(self) <= self.most:
+            return None
+        far_too_many = len(self) > self.most * _FAR_TOO_MANY
+        times = (0.0, _BARELY_STALLED_S) if far_too_many else (_MOMENT_S, _STALLED_S)
+        for group, time_s in zip((self.fresh, self.moving), times, strict=True):
+            for connection, since in group.items():
+                if now - since >= time_s:
+                    return connection
+                break
+        return None
 
 
 class Connections:
@@ -69,27 +104,65 @@ class Connections:
 
     def protocol(self, **given: Any) -> BoundedProtocol:
         """What uvicorn calls for a new connection: give it as `uvicorn.Config(http=...)`."""
-        if self._next_look is None:
-            self._look_later()
         return BoundedProtocol(self, **given)
 
+    def put(self, connection: BoundedProtocol, group: Waiting | None) -> None:
+        """Into this group and out of the other; into none when it is not the client who is waited for."""
+        for other in (self.idle, self.slow):
+            if other is not group:
+                other.remove(connection)
+        if group is not None:
+            now = connection.loop.time()
+            group.add(connection, now)
+            group.make_room(now)
+            self._look_later()
+
     def _look_later(self) -> None:
-        self._next_look = asyncio.get_running_loop().call_later(_LOOK_EVERY_S, self._look)
+        if self._next_look is None:
+            self._next_look = asyncio.get_running_loop().call_later(_LOOK_EVERY_S, self._look)
 
     def _look(self) -> None:
-        """Take a second of everybody's patience. With nobody left, the next connection starts it again."""
+        """Take a second of everybody's patience, and see who has moved."""
         self._next_look = None
         now = asyncio.get_running_loop().time()
         for group in (self.idle, self.slow):
+            for connection in list(group):
+                group.add(connection, now)
+                connection.wait(_LOOK_EVERY_S)
             group.make_room(now)
-        waiting = [*self.idle.connections, *self.slow.connections]
-        for connection in waiting:
-            connection.wait(_LOOK_EVERY_S)
         if self.let_go:
             log.warning("connections_let_go", count=self.let_go)
             self.let_go = 0
-        if waiting:
+        if self.idle or self.slow:
             self._look_later()
+
+
+class PlainParser(httptools.HttpRequestParser):
+    """Goes on where the caller would like another protocol: the head is read again, without that wish."""
+
+    def __init__(self, protocol: BoundedProtocol) -> None:
+        self._protocol = protocol
+        self._begin()
+
+    def _begin(self) -> None:
+        """As if nothing was read: behind an upgrade with `Connection: close` it would hear nothing more."""
+        super().__init__(self._protocol)
+        # As uvicorn's own: what stands behind a request with `Connection: close` does not cost it its answer.
+        self.set_dangerous_leniencies(lenient_data_after_close=True)
+
+    def feed_data(self, data: bytes) -> None:  # type: ignore[override] # never anything else
+        left: bytes | None = data
+        while left is not None:
+            left = self._feed(left)
+
+    def _feed(self, data: bytes) -> bytes | None:
+        """What has to be read again."""
+        try:
+            super().feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._begin()
+            return self._protocol.head_without_upgrade() + data[upgrade.args[0] :]
+        return None
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -97,28 +170,66 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def __init__(self, connections: Connections, **given: Any) -> None:
         super().__init__(**given)
+        self.parser = PlainParser(self)
         self._all = connections
         self._patience_s = connections.client_timeout_s
         self._head_complete = False
         self._body_complete = True
         self._steps = 0
         self._fruitless_bytes = 0
+        self._moved_bytes = 0
+        self._acknowledged_bytes = 0
+        self._ends = False
         self._refusal: AiSembleError | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._all.idle.add(self)
+        self._put()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._all.idle.remove(self)
-        self._all.slow.remove(self)
         super().connection_lost(exc)
+        self._put()
+
+    def _put(self) -> None:
+        """Among those whose client is waited for, or not."""
+        if self not in self.connections:  # of a client that left, answers may still end
+            self._all.put(self, None)
+        elif self.flow.write_paused or not self._body_complete:
+            self._all.put(self, self._all.slow)
+        elif self._is_answering():
+            self._all.put(self, None)
+        else:
+            self._all.put(self, self._all.idle)
+
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _waits_for_us(self) -> bool:
+        return self.flow.read_paused and not self.flow.write_paused
+
+    def has_moved(self) -> bool:
+        """Whether `_MUCH` went either way since this last said so; who waits for us is not still."""
+        if self.flow.write_paused or self.transport.is_closing():
+            self._count_read()
+        if self._moved_bytes < _MUCH and not self._waits_for_us():
+            return False
+        self._moved_bytes = 0
+        return True
+
+    def _count_read(self) -> None:
+        """What the client's machine has taken; the transport tells only when nearly all of an answer has left."""
+        sock = self.transport.get_extra_info("socket")
+        told = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
+        (acknowledged,) = struct.unpack_from("Q", told, _BYTES_ACKNOWLEDGED)
+        read = acknowledged - self._acknowledged_bytes
+        self._acknowledged_bytes = acknowledged
+        self._moved_bytes += read
+        self._patience_s = min(self._all.client_timeout_s, self._patience_s + read / LEAST_BYTES_PER_S)
 
     def wait(self, seconds: float) -> None:
         """Lose patience, unless it is us who keep this client waiting, or it waits between two requests."""
-        we_are_slow = self.flow.read_paused and not self.flow.write_paused
-        between = self.timeout_keep_alive_task is not None
-        if (we_are_slow or between) and not self.transport.is_closing():
+        between = self.timeout_keep_alive_task is not None and not self.flow.write_paused
+        if (self._waits_for_us() or between) and not self.transport.is_closing():
             return
         self._patience_s -= seconds
         if self._patience_s <= 0:
@@ -126,26 +237,30 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def let_go(self) -> None:
         """Not `close`, which would wait until the client has read everything."""
-        self._all.idle.remove(self)
-        self._all.slow.remove(self)
+        self._all.put(self, None)
         self._all.let_go += 1
         self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
+        if self._ends:
+            return
         steps = self._steps
         super().data_received(data)
+        self._moved_bytes += len(data)
         self._fruitless_bytes = 0 if self._steps > steps else self._fruitless_bytes + len(data)
         if self._fruitless_bytes > MOST_HEAD_BYTES and not self.transport.is_closing():
             self._refuse(HeadTooLarge(f"There are more than {MOST_HEAD_BYTES} bytes and no end"))
-        elif not self._body_complete and (len(data) > _MUCH or self not in self._all.slow.connections):
-            self._all.slow.add(self)
+        self._put()
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(self._refusal or MalformedRequest(msg))
 
     def _refuse(self, error: AiSembleError) -> None:
-        answering = self.cycle is not None and not self.cycle.response_complete
-        if answering and (self.cycle.response_started or self.pipeline or not self._head_complete):
+        self._ends = True
+        if self._is_answering() and not self._head_complete:
+            self.cycle.keep_alive = False  # the requests before this one are answered, and then it is over
+            return
+        if self._is_answering() and (self.cycle.response_started or self.pipeline):
             self.transport.abort()  # an answer here would stand in the middle of another one
             return
         adopt_request_id(None)
@@ -153,6 +268,14 @@ class BoundedProtocol(HttpToolsProtocol):
         head = f"content-type: {problems.PROBLEM_TYPE}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
         self.transport.write(STATUS_LINE[error.status] + head.encode() + body)
         self.transport.close()
+
+    def head_without_upgrade(self) -> bytes:
+        """The head that was read last; without this header nothing is left of an upgrade."""
+        request = (
+            f"{self.scope['method']} ".encode() + self.url + f" HTTP/{self.scope['http_version']}".encode()
+        )
+        headers = (name + b": " + value for name, value in self.headers if name != b"upgrade")
+        return b"\r\n".join([request, *headers, b"", b""])
 
     # What the parser calls.
 
@@ -170,19 +293,22 @@ class BoundedProtocol(HttpToolsProtocol):
         if refusal := self._objection():
             self._refusal = refusal
             raise refusal
+        if self.parser.should_upgrade():
+            self.scope["method"] = self.parser.get_method().decode("ascii")
+            self.scope["http_version"] = self.parser.get_http_version()
+            return
         super().on_headers_complete()
         self._head_complete = True
         self._body_complete = False
         self._patience_s = self._all.client_timeout_s
-        self._all.idle.remove(self)
 
     def _objection(self) -> AiSembleError | None:
         if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MOST_HEAD_BYTES:
             return HeadTooLarge(f"The head is longer than {MOST_HEAD_BYTES} bytes")
         if len(self.pipeline) >= MOST_SENT_AHEAD:
             return MalformedRequest(f"{MOST_SENT_AHEAD} requests wait for their answers already")
-        if self.parser.should_upgrade() and any(name in _BODY_HEADERS for name, _ in self.headers):
-            return MalformedRequest("It wants another protocol and has a body, which the parser would drop")
+        if self.parser.get_method() == b"CONNECT":
+            return MalformedRequest("There is no way through to another server")
         return None
 
     def on_body(self, body: bytes) -> None:
@@ -191,29 +317,26 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if not self._head_complete:  # of a head that is read again
+            return
         self._steps += 1
         self._body_complete = True
         super().on_message_complete()
-        if not self.flow.write_paused:
-            self._all.slow.remove(self)
-        if self.cycle.response_complete:
-            self._all.idle.add(self)
 
     # What the answer does.
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
         self._patience_s = self._all.client_timeout_s
-        if self._body_complete and not self.pipeline:
-            self._all.idle.add(self)
+        self._put()
 
     def pause_writing(self) -> None:
         super().pause_writing()
         self._patience_s = self._all.client_timeout_s
-        self._all.slow.add(self)
+        self._put()
 
     def resume_writing(self) -> None:
+        self._count_read()
         super().resume_writing()
         self._patience_s = self._all.client_timeout_s
-        if self._body_complete:
-            self._all.slow.remove(self)
+        self._put()

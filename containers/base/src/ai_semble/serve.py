@@ -22,6 +22,8 @@ from ai_semble.topology import ORCHESTRATOR, SERVICES
 
 _OPEN_FILES = 65_536
 _IDLE = 2048  # connections without a request, each of which takes some 10 KB
+# A service's only client is the gateway, which reads as slowly as its own client and lets that one go.
+_PATIENCE_WITH_THE_GATEWAY = 10
 
 
 def serve(service: str, config: Config) -> None:
@@ -33,12 +35,13 @@ def serve(service: str, config: Config) -> None:
     runtime = create_runtime(service, config)
     app = SERVICES[service].create_app(runtime)
     # Half of the places that slow clients could take: those of one service, seen from the gateway.
-    places = config.orchestrator.in_flight if service == ORCHESTRATOR.name else config.server.max_requests
+    outside = service == ORCHESTRATOR.name
+    places = config.orchestrator.in_flight if outside else config.server.max_requests
     connections = Connections(
         service,
         most_idle=min(_IDLE, most_files // 4),
         most_slow=max(1, min(places, most_files) // 2),
-        client_timeout_s=config.server.client_timeout_s,
+        client_timeout_s=config.server.client_timeout_s * (1 if outside else _PATIENCE_WITH_THE_GATEWAY),
     )
     settings = uvicorn.Config(
         app,
