@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from ai_semble.schemas.mistakes import CountedMistakes
+from ai_semble.schemas.mistakes import CountedMistakes, FewMembers
 
 MAX_TOKENS = 131_072
 DEFAULT_MAX_TOKENS = 512
@@ -32,7 +32,7 @@ class Role(StrEnum):
     ASSISTANT = "assistant"
 
 
-class Message(_Request):
+class Message(FewMembers, _Request):
     """One message of a conversation."""
 
     role: Role = Field(description="Who says it.", examples=["user"])
@@ -94,7 +94,7 @@ class CompletionRequest(CountedMistakes, _Request):
         "template; with `raw` the model continues it as it stands.",
         examples=["Hello, how are you?"],
     )
-    messages: tuple[Message, ...] | None = Field(
+    messages: list[Message] | None = Field(
         None, min_length=1, max_length=1000, description="A conversation; the model says what comes next."
     )
     raw: bool = Field(False, description="Continue `prompt` without a chat template, as a base model does.")
@@ -127,8 +127,8 @@ class CompletionRequest(CountedMistakes, _Request):
         description="Only the likeliest tokens that make up this much probability are drawn from.",
         examples=[0.95],
     )
-    stop: StopText | Annotated[tuple[StopText, ...], Field(max_length=MAX_STOPS)] = Field(
-        (), description="Writing ends before any of these texts.", examples=[["\n\n"]]
+    stop: StopText | Annotated[list[StopText], Field(max_length=MAX_STOPS)] = Field(
+        [], description="Writing ends before any of these texts.", examples=[["\n\n"]]
     )
     seed: int | None = Field(
         None,

@@ -14,7 +14,20 @@ from pydantic_core import PydanticCustomError
 MOST_DESCRIBED = 1000
 
 
-class CountedMistakes(BaseModel):
+class FewMembers(BaseModel):
+    """Base of models that are parts of a request; one with thousands of members is not looked at any further."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_members(cls, value: object) -> object:
+        if isinstance(value, dict) and len(value) > MOST_DESCRIBED:
+            raise PydanticCustomError(
+                "too_many_members", "There are {count} members, too many to list", {"count": len(value)}
+            )
+        return value
+
+
+class CountedMistakes(FewMembers):
     """Base of the models that are whole requests; not of their parts."""
 
     @model_validator(mode="wrap")

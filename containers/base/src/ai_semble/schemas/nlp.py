@@ -8,10 +8,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from ai_semble.schemas.mistakes import CountedMistakes
+from ai_semble.schemas.mistakes import CountedMistakes, FewMembers
 
 MAX_TEXTS = 1_000
 MAX_CHARACTERS = 100_000
@@ -148,7 +148,11 @@ class EntitiesRequest(_Request):
 
     task: Literal["entities"]
     types: list[EntityType] | None = Field(
-        None, min_length=1, description="Only these types; all when not given.", examples=[["PERSON", "ORG"]]
+        None,
+        min_length=1,
+        max_length=100,
+        description="Only these types; all when not given.",
+        examples=[["PERSON", "ORG"]],
     )
 
 
@@ -205,7 +209,7 @@ class SimilarityRequest(_Request):
         return self
 
 
-class LabelWithExamples(BaseModel):
+class LabelWithExamples(FewMembers):
     """A label that is explained by examples."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -254,7 +258,11 @@ class PiiRequest(_Request):
 
     task: Literal["pii"]
     types: list[PiiType] | None = Field(
-        None, min_length=1, description="Only these types; all when not given.", examples=[["EMAIL", "PHONE"]]
+        None,
+        min_length=1,
+        max_length=100,
+        description="Only these types; all when not given.",
+        examples=[["EMAIL", "PHONE"]],
     )
     mask: MaskStyle = Field(
         MaskStyle.LABEL,
