@@ -206,13 +206,17 @@ def test_a_key_in_the_address_is_refused_and_not_logged(
 )
 @pytest.mark.parametrize("with_key", [False, True])
 def test_a_key_anywhere_in_the_address_is_refused_and_not_logged(
-    local: Door, address: str, with_key: bool, capfd: pytest.CaptureFixture[str]
+    local: Door,
+    address: str,
+    with_key: bool,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     key = local.key()
     with local.client(key if with_key else None) as client:
         answer = client.get(address.format(key.removeprefix("ais_")))
     assert (answer.status_code, code(answer)) == (400, "api_key_in_url")
-    said = answer.text + "".join(capfd.readouterr())
+    said = answer.text + caplog.text + "".join(capfd.readouterr())
     assert "access_refused" in said
     assert key.rpartition("_")[2] not in said
 

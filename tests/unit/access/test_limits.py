@@ -73,6 +73,7 @@ def test_no_more_requests_at_once_than_allowed(busy: Door) -> None:
 
     def open_when_the_others_are_refused() -> None:
         wait_until(lambda: busy.refusals("rate_limit_exceeded") == CALLERS - 7, "the others are refused")
+        wait_until(lambda: inside == 7, "all seven have reached the service")
         opened.set()
 
     refused = threading.Thread(target=open_when_the_others_are_refused)
