@@ -180,7 +180,7 @@ def test_no_service_and_no_job_sees_the_key(closed: Door) -> None:
 
 
 def test_a_key_in_the_address_is_refused_and_not_logged(
-    closed: Door, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, closed: Door
 ) -> None:
     key = closed.key()
     with closed.client(key) as client:
