@@ -20,6 +20,7 @@ from ai_semble.config import Config
 from ai_semble.embedded import http
 from ai_semble.probe import asking as probe
 from ai_semble.secrets import health_token
+from orchestrator.access import control
 from orchestrator.access.book import LOOK_EVERY_S, Book
 from orchestrator.access.errors import KeysUnavailable
 from orchestrator.access.keys import Key, Scope
@@ -180,15 +181,18 @@ def test_no_service_and_no_job_sees_the_key(closed: Door) -> None:
 
 
 def test_a_key_in_the_address_is_refused_and_not_logged(
-    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, closed: Door
+    closed: Door, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    log = Mock()
+    for module in (control, envelope):
+        monkeypatch.setattr(module, "log", log)
     key = closed.key()
     with closed.client(key) as client:
         answer = client.get(f"/jobs?api_key={key}")
         wrong = client.get("/jobs", headers=bearer(key[:-1] + ("0" if key[-1] != "0" else "1")))
     assert (answer.status_code, code(answer)) == (400, "api_key_in_url")
     assert wrong.status_code == 401
-    said = answer.text + wrong.text + caplog.text + "".join(capfd.readouterr())
+    said = answer.text + wrong.text + caplog.text + str(log.mock_calls)
     assert "access_refused" in said
     assert key.rpartition("_")[2][:-1] not in said
 
