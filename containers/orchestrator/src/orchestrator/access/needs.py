@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from ai_semble.errors import NotFound
+from ai_semble.errors import MalformedRequest, NotFound
 from orchestrator.access.keys import Scope
 from orchestrator.operations import Operation
 
@@ -54,6 +54,6 @@ class Needs:
 
 
 def check_path(path: str) -> None:
-    """Raises NotFound for a path that two programs could read in two ways."""
+    """Raises MalformedRequest for a path that two programs could read in two ways."""
     if _CONTROL.search(path):
-        raise NotFound("No path has control characters in it")
+        raise MalformedRequest("No path has control characters in it", hint="Check how the path is made.")

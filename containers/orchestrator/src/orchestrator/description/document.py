@@ -28,7 +28,7 @@ _RETRY_AFTER = {"description": "Seconds to wait before the next try.", "schema":
 _PROBLEM = f"{_REFERENCE}Problem"
 # What the guard and the envelope can answer, whatever the path.
 _ANYWHERE = {
-    "400": {"description": "Code `api_key_in_url`."},
+    "400": {"description": "Code `malformed_request`, `api_key_in_url`."},
     "401": {
         "description": "Code `api_key_required`, `invalid_api_key`, `api_key_expired`, `api_key_revoked`."
     },
