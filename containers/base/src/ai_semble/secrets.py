@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ai_semble.errors import InvalidConfiguration
@@ -16,12 +17,11 @@ TOKEN_VARIABLE = "AI_SEMBLE_TOKEN_FILE"  # noqa: S105 - the name of a variable
 def ensure_token(path: Path) -> str:
     """The token in this file; made at the first call, readable by its owner alone. Raises InvalidConfiguration.
 
-    Five services start at once and all call this: the file gets its name only when it is whole, and the
-    first to name it wins. An empty token would let everybody in, so it is refused.
+    Five services start at once and all call this. An empty token would let everybody in, so it is refused.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
-        _make(path)
+        with new_private_file(path) as draft:
+            draft.write_text(secrets.token_urlsafe(32) + "\n", encoding="ascii")
     token = path.read_text(encoding="ascii").strip()
     if not token:
         raise InvalidConfiguration(f"The token file {path} is empty", hint="Delete it; a new one is made.")
@@ -36,12 +36,16 @@ def health_token(token: str) -> str:
     return hashlib.sha256(f"health {token}".encode()).hexdigest()
 
 
-def _make(path: Path) -> None:
+@contextmanager
+def new_private_file(path: Path) -> Iterator[Path]:
+    """An empty file to be filled, readable by its owner alone. It gets its name only when it is whole, and of several
+    who make it at once the first to name it wins.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(secrets.token_urlsafe(32) + "\n")
+        yield draft
         with suppress(FileExistsError):
             os.link(draft, path)
     finally:

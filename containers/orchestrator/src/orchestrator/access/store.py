@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+from ai_semble.secrets import new_private_file
 from orchestrator.access.errors import ApiKeyExists, ApiKeyNotFound, KeysUnavailable
 from orchestrator.access.keys import Key, Limits, Scope, digest, new_id, new_key
 from orchestrator.sqlfiles import migrate_to, queries_of
@@ -114,19 +114,11 @@ class KeyStore:
             raise _unavailable(self._path, error) from error
 
     def _make(self) -> None:
-        """An empty store, readable by its owner alone; it gets its name only when it is whole."""
+        """An empty store."""
         if self._exists():
             return
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = self._path.with_name(f"{self._path.name}.{secrets.token_hex(8)}")
-        os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        try:
-            with closing(_connect(draft)) as connection:
-                migrate_to(connection, _PACKAGE)
-            with suppress(FileExistsError):
-                os.link(draft, self._path)
-        finally:
-            draft.unlink()
+        with new_private_file(self._path) as draft, closing(_connect(draft)) as connection:
+            migrate_to(connection, _PACKAGE)
 
     @contextmanager
     def _open_known(self, which: str) -> Iterator[sqlite3.Connection]:
