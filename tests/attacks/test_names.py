@@ -38,7 +38,7 @@ def test_a_dataset_cannot_be_put_outside_its_folder(port: int, name: str) -> Non
     headers = ("Content-Type: text/csv", "Content-Length: 4", "Connection: close")
     with connection(port) as client:
         client.sendall(head("PUT", f"/data/datasets/{name}", *headers, host="localhost") + b"a\n1\n")
-        assert everything(client).split()[1] in (b"404", b"405", b"422")
+        assert everything(client).split()[1] in REFUSED
 
 
 @attack(threat="A file outside is read as a dataset", control=ONE_FORM, file=NAMES)
@@ -48,7 +48,7 @@ def test_no_file_outside_is_read_or_deleted_as_a_dataset(port: int, name: str) -
         with connection(port) as client:
             client.sendall(head(method, f"/data/datasets/{path}", "Connection: close", host="localhost"))
             answer = everything(client)
-        assert answer.split()[1] in (b"404", b"405", b"422"), answer[:300]
+        assert answer.split()[1] in REFUSED, answer[:300]
         assert b"root:" not in answer
 
 
@@ -96,7 +96,7 @@ def test_a_model_is_no_path(api: httpx.Client, name: str) -> None:
 @pytest.mark.parametrize("name", ["%2e%2e%2f", "..%2f..%2fetc%2fpasswd", "%00", "' OR 1=1 --", "a" * 5000])
 def test_a_job_is_no_path_and_no_sql(api: httpx.Client, name: str) -> None:
     for path in (f"/jobs/{name}", f"/jobs/{name}/result", f"/jobs/{name}/events"):
-        assert api.get(path).status_code in (404, 422)
+        assert str(api.get(path).status_code).encode() in REFUSED
 
 
 @attack(

@@ -194,7 +194,7 @@ def test_a_line_break_in_a_name_splits_no_answer(port: int, name: str) -> None:
         with connection(port) as client:
             client.sendall(head("GET", path, "Connection: close", host="localhost"))
             answer = everything(client).partition(b"\r\n\r\n")[0].lower()
-        assert answer.startswith(b"http/1.1 404")
+        assert answer.startswith(b"http/1.1 400")
         assert b"x-evil" not in answer
 
 
