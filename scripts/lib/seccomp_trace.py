@@ -121,8 +121,10 @@ def service_of(command: bytes) -> str | None:
     words = command.decode(errors="replace").split("\0")
     if "serve" in words[1:-1]:
         name = words[words.index("serve") + 1]
-        return name if name in SERVICES else None
-    return None
+    else:
+        # Python, and the program that it runs.
+        name = Path(words[1]).name.removeprefix("ai-semble-") if len(words) > 1 else ""
+    return name if name in SERVICES else None
 
 
 def cgroup_id(lines: str) -> str:

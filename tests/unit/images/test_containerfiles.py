@@ -53,11 +53,22 @@ def test_every_service_has_an_image_that_starts_it() -> None:
     commands = [
         line
         for file in FILES
-        for line in re.findall(
-            r'^CMD \["ai-semble", "serve", "([^"]+)"\]', file.read_text(encoding="utf-8"), re.MULTILINE
-        )
+        for line in re.findall(r'^CMD \["([^"]+)"\]', file.read_text(encoding="utf-8"), re.MULTILINE)
     ]
-    assert sorted(commands) == sorted(SERVICES)
+    assert sorted(commands) == sorted(service.program for service in SERVICES.values())
+
+
+def test_the_packages_of_an_image_bring_the_program_that_it_starts() -> None:
+    started, brought = set(), set()
+    for file in FILES:
+        text = file.read_text(encoding="utf-8")
+        started |= {(file.parent, name) for name in re.findall(r'^CMD \["([^"]+)"\]', text, re.MULTILINE)}
+        project = tomllib.loads((file.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        entries = project.get("scripts", {}).items()
+        brought |= {
+            (file.parent, name) for name, entry in entries if entry == "ai_semble.cli:main_of_service"
+        }
+    assert started == brought
 
 
 @pytest.mark.parametrize("file", REQUIREMENTS, ids=lambda file: f"{file.parent.name}-{file.stem}")

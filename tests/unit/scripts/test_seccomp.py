@@ -86,7 +86,8 @@ def test_a_trace_tells_what_each_service_made_and_what_was_refused() -> None:
 @pytest.mark.parametrize(
     ("command", "service"),
     [
-        (b"/opt/ai-semble/bin/python\0/opt/ai-semble/bin/ai-semble\0serve\0nlp\0", "nlp"),
+        (b"/opt/ai-semble/bin/python\0/opt/ai-semble/bin/ai-semble-nlp\0", "nlp"),
+        (b"python\0-m\0ai_semble.cli\0serve\0nlp\0", "nlp"),
         (b"ai-semble\0serve\0", None),
         (b"ai-semble\0serve\0another\0", None),
         (b"bash\0-c\0sleep 1\0", None),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -61,6 +62,15 @@ def main() -> None:
         errors.print(f"[bold red]error:[/] {error.detail}", highlight=False)
         errors.print(f"[bold]hint:[/]  {error.user_hint}", highlight=False)
         sys.exit(1)
+
+
+def main_of_service() -> None:
+    """Entry point of `ai-semble-llm` and its like, which are `ai-semble serve` with the service in the program's name.
+
+    AppArmor knows a service by the path of what was started.
+    """
+    sys.argv[1:1] = ["serve", Path(sys.argv[0]).name.removeprefix("ai-semble-")]
+    main()
 
 
 if __name__ == "__main__":

@@ -22,6 +22,11 @@ class Service:
     port: int
     factory: str
 
+    @property
+    def program(self) -> str:
+        """What its image runs: `serve` of this service, with a path of its own."""
+        return f"ai-semble-{self.name}"
+
     def create_app(self, runtime: Runtime) -> FastAPI:
         module, _, function = self.factory.partition(":")
         create: Callable[[Runtime], FastAPI] = getattr(import_module(module), function)

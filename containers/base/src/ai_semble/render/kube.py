@@ -129,7 +129,7 @@ def _shell(host: Host, environment: Environment) -> Mapping[str, Value]:
 
 
 def _command(environment: Environment, container: Container) -> Mapping[str, Value]:
-    return {"args": ["ai-semble", "serve", container.service.name, "--reload"]} if environment.source else {}
+    return {"args": [container.service.program, "--reload"]} if environment.source else {}
 
 
 def _limits(host: Host, container: Container) -> Mapping[str, Value]:

@@ -200,7 +200,7 @@ def _identity(environment: Environment, container: Container) -> Pairs:
     yield "LogDriver", "journald"
     yield "StopTimeout", str(RHYTHM.stop_s)
     if environment.source:
-        yield "Exec", f"ai-semble serve {container.service.name} --reload"
+        yield "Exec", f"{container.service.program} --reload"
 
 
 def _health(container: Container) -> Pairs:
