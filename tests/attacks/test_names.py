@@ -30,6 +30,7 @@ OUTSIDE = [
     "~",
     "x" * 300,
 ]
+REFUSED = (b"400", b"404", b"405", b"422")
 
 
 @attack(threat="A dataset whose name leads out of its folder", control=ONE_FORM, file=NAMES)

@@ -117,7 +117,11 @@ def test_a_good_version_is_switched_to_back_and_forward(running: Installed, befo
 
 
 SICK = {
-    "crashes": ('CMD ["bash", "-c", "echo the engine is missing; exit 3"]', r"llm.* ended \d+ times within", "300"),
+    "crashes": (
+        'CMD ["bash", "-c", "echo the engine is missing; exit 3"]',
+        r"llm.* ended \d+ times within",
+        "300",
+    ),
     "is never healthy": ('CMD ["sleep", "infinity"]', "llm.* was not healthy after 40 s", "40"),
     "answers wrongly": (
         f'CMD ["python", "-c", "exec(bytes.fromhex({WRONG.encode().hex()!r}))"]',
