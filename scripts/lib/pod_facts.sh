@@ -4,7 +4,7 @@
 # Journal lines of a service in which its last error is looked for.
 POD_LAST_WORDS=60
 
-# pod_facts BACKEND - the sections that ai_semble/pod/facts.py describes; asks Podman only three times
+# pod_facts BACKEND - the sections that ai_semble/pod/facts.py describes; asks Podman only four times
 pod_facts() {
   local backend="$1" port service unit containers
   port="$("${backend}_port" || true)"
@@ -13,6 +13,7 @@ pod_facts() {
   mapfile -t containers < <(pod_containers)
   printf '=== containers\n'
   podman container inspect "${containers[@]}" 2> >(sed -n '/no such container/I! s/^/complaint /p' >&4) || true
+  pod_confinements "${containers[@]}"
   for service in "${POD_SERVICES[@]}"; do
     unit="$("${backend}_unit_of" "$service")"
     printf '\n=== unit %s\n' "$service"
@@ -23,6 +24,20 @@ pod_facts() {
       "CONTAINER_NAME=$PREFIX-$service" + "_SYSTEMD_USER_UNIT=$unit" _COMM=podman 2>&4 || true
   done
   pod_ask_health "${port:-8080}"
+}
+
+# pod_confinements CONTAINER... - what the kernel says of the first process of each that runs
+pod_confinements() {
+  local name pid label
+  while read -r name pid; do
+    [[ -r "/proc/$pid/status" ]] || continue
+    printf '\n=== confinement %s\n' "${name#"$PREFIX-"}"
+    grep -E '^(Seccomp|NoNewPrivs):' "/proc/$pid/status" || true
+    for label in AppArmor:apparmor/current Label:current; do
+      printf '%s: %s\n' "${label%%:*}" "$({ tr -d '\0' <"/proc/$pid/attr/${label#*:}"; } 2>/dev/null || true)"
+    done
+    printf 'Enforcing: %s\n' "$(cat /sys/fs/selinux/enforce 2>/dev/null || true)"
+  done < <(podman container inspect --format '{{.Name}} {{.State.Pid}}' "$@" 2>/dev/null || true)
 }
 
 # pod_ask_health PORT - the orchestrator's health, which holds all the others'; each by itself when it is silent

@@ -63,6 +63,12 @@ def stream(
     return [line + "\n" for line in lines]
 
 
+def confined(service: str, **changed: str) -> list[str]:
+    label = f"ai-semble-{service} (enforce)"
+    values = {"Seccomp": "\t2", "NoNewPrivs": "\t1", "AppArmor": f" {label}", "Label": f" {label}"} | changed
+    return [f"=== confinement {service}\n", *(f"{key}:{value}\n" for key, value in values.items())]
+
+
 def survey_of(lines: list[str]) -> Survey:
     return surveyed(Facts.parse(lines))
 
@@ -106,6 +112,60 @@ def test_after_a_start_there_is_something_to_paste(environment_name: str) -> Non
     *_, line = text.splitlines()
     assert shlex.split(line)[3] == "http://localhost:18080/ai/llm/completion"
     assert ("podman exec -it ai-semble-dev-shell bash" in text) == (environment_name == "dev")
+
+
+def confinement_line(*sections: list[str]) -> str:
+    lines = [line for section in sections for line in section]
+    text = screen(survey_of(stream(ALL, environment()) + lines))
+    return "".join(re.findall(r"^confined by +(.*)$", text, re.MULTILINE))
+
+
+def test_what_confines_all_services_is_one_line() -> None:
+    every = [line for name in SERVICES for line in confined(name)]
+    assert confinement_line(every) == "seccomp, AppArmor, no new privileges"
+    text = screen(survey_of(stream(ALL, environment()) + every))
+    assert len(text.splitlines()) <= 24
+    assert confinement_line() == "", "where nothing is known, nothing is said"
+
+
+def test_a_service_that_a_layer_does_not_confine_is_named() -> None:
+    others = [confined(name) for name in SERVICES if name != "nlp"]
+    free = confined("nlp", AppArmor=" unconfined", Label=" unconfined", Seccomp="\t0", NoNewPrivs="\t0")
+    assert confinement_line(*others, free) == (
+        "orchestrator, llm, vision, data-processor: seccomp, AppArmor, no new privileges; nlp: nothing"
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "enforcing", "words"),
+    [
+        ("ai_semble_llm_t", "1", "SELinux"),
+        ("container_t", "1", "SELinux (container_t)"),
+        ("ai_semble_llm_t", "0", "SELinux (permissive)"),
+    ],
+)
+def test_a_label_of_selinux_is_told_with_what_weakens_it(kind: str, enforcing: str, words: str) -> None:
+    label = f" system_u:system_r:{kind}:s0:c1,c2"
+    assert confinement_line(confined("llm", AppArmor=" ", Label=label, Enforcing=enforcing)) == (
+        f"seccomp, {words}, no new privileges"
+    )
+
+
+def test_a_profile_that_only_complains_is_told_so() -> None:
+    complains = confined("llm", AppArmor=" ai-semble-llm (complain)")
+    assert confinement_line(complains) == "seccomp, AppArmor (complain), no new privileges"
+
+
+def test_json_tells_each_layer() -> None:
+    found = survey_of(stream(ALL, environment()) + confined("llm")).document()["services"]
+    assert found["llm"]["confinement"] == {
+        "seccomp": True,
+        "no_new_privileges": True,
+        "apparmor": "ai-semble-llm (enforce)",
+        "selinux": "",
+        "selinux_enforces": False,
+    }
+    assert found["nlp"]["confinement"] is None
 
 
 def test_the_widest_rows_are_not_cut() -> None:

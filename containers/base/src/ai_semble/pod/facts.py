@@ -2,13 +2,14 @@
 
 The stream has sections: a line `=== NAME [SERVICE]`, then what a command printed.
 
-    meta               lines `key value`: backend, environment, prefix, port
-    containers         `podman container inspect`, JSON
-    unit SERVICE       `systemctl --user show`, lines `Key=value`
-    health             the orchestrator's /health, JSON
-    health SERVICE     a service's own, when the orchestrator does not answer
-    journal SERVICE    what it said last, `journalctl --output=json`
-    trouble            what Podman or systemd complained of
+    meta                 lines `key value`: backend, environment, prefix, port
+    containers           `podman container inspect`, JSON
+    confinement SERVICE  of its first process, lines `Key: value`: some of /proc/PID/status, and its labels
+    unit SERVICE         `systemctl --user show`, lines `Key=value`
+    health               the orchestrator's /health, JSON
+    health SERVICE       a service's own, when the orchestrator does not answer
+    journal SERVICE      what it said last, `journalctl --output=json`
+    trouble              what Podman or systemd complained of
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ai_semble.loglines import error_in
+from ai_semble.pod.confinement import Confinement
 from ai_semble.schemas.health import EnvironmentHealth, ServiceHealth
 from ai_semble.topology import SERVICES
 
@@ -69,6 +71,7 @@ class Facts:
     meta: Mapping[str, str]
     containers: Mapping[str, Container]
     units: Mapping[str, Unit]
+    confinements: Mapping[str, Confinement]
     health: EnvironmentHealth | None
     healths: Mapping[str, ServiceHealth]
     last_errors: Mapping[str, str]
@@ -85,6 +88,11 @@ class Facts:
             meta,
             _containers(sections.get(("containers", ""), ""), meta.get("prefix", "ai-semble")),
             {name: _unit(text) for (kind, name), text in sections.items() if kind == "unit"},
+            {
+                name: Confinement.of(dict(_pairs(text, ":")))
+                for (kind, name), text in sections.items()
+                if kind == "confinement"
+            },
             health,
             {**healths, **(health.services if health else {})},
             {name: last_error(text) for (kind, name), text in sections.items() if kind == "journal"},
@@ -194,7 +202,7 @@ def _pairs(text: str, separator: str) -> Iterator[tuple[str, str]]:
     for line in text.splitlines():
         key, found, value = line.partition(separator)
         if found:
-            yield key, value
+            yield key, value.strip()
 
 
 def _json(text: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ai_semble.pod.confinement import Confinement
 from ai_semble.pod.facts import Container, Facts, Unit
 from ai_semble.schemas.health import ServiceHealth, State
 from ai_semble.topology import ORCHESTRATOR, SERVICES
@@ -24,6 +25,7 @@ class Seen:
     unit: Unit
     own: ServiceHealth | None
     last_error: str
+    confinement: Confinement | None
 
     @property
     def state(self) -> str:
@@ -153,6 +155,7 @@ def surveyed(facts: Facts) -> Survey:
                 facts.units.get(name, Unit()),
                 facts.healths.get(name),
                 facts.last_errors.get(name, ""),
+                facts.confinements.get(name),
             )
             for name in SERVICES
         ),
@@ -173,6 +176,7 @@ def _described(seen: Seen) -> dict[str, Any]:
         "started_at": container.started_at if container else 0,
         "models": [model.model_dump(mode="json") for model in seen.own.models] if seen.own else [],
         "device": seen.own.device if seen.own else "",
+        "confinement": seen.confinement.document() if seen.confinement else None,
         "last_error": "" if seen.is_well else seen.last_error,
         "trouble": "" if seen.is_well else seen.trouble,
         "remedy": "" if seen.is_well else seen.remedy,

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ai_semble.display import MB, STYLES, models, show_first_call, span
+from ai_semble.pod.confinement import in_words
 from ai_semble.pod.survey import DEPLOY, Seen, Survey
 
 _WORDS = {**STYLES, "running": "", "silent": "bold red"}
@@ -24,7 +25,7 @@ def show_status(console: Console, found: Survey, now: float) -> None:
         return
     console.print()
     console.print(table(found, now))
-    for text in (*running_models(found), *troubles(found)):
+    for text in (*running_models(found), *layers(found), *troubles(found)):
         console.print(text, soft_wrap=True)
 
 
@@ -97,6 +98,13 @@ def running_models(found: Survey) -> Iterator[Text]:
         yield Text.assemble(
             "" if number else "\n", (f"{seen.name:<16}", "dim"), models(seen.own), (device, "dim")
         )
+
+
+def layers(found: Survey) -> Iterator[Text]:
+    """What confines the services."""
+    words = in_words((seen.name, seen.confinement) for seen in found.services if seen.confinement)
+    if words:
+        yield Text.assemble((f"\n{'confined by':<16}", "dim"), words)
 
 
 def troubles(found: Survey) -> Iterator[Text]:
