@@ -13,7 +13,7 @@ from ai_semble.topology import UPSTREAMS
 from tests.attacks.test_smuggling import everything
 from tests.hosts.pod_world import PodWorld
 from tests.support.attacks import attack
-from tests.support.raw_http import connection, head
+from tests.support.raw_http import connection, head, wait_until
 from tests.support.worlds import World
 
 LOGS = "containers/base/src/ai_semble/logs.py"
@@ -103,9 +103,13 @@ def test_a_path_forges_no_log_line(port: int, world: World) -> None:
     with connection(port) as client:
         client.sendall(head("GET", f"/{forged}", "Connection: close", host="localhost"))
         assert b" 400 " in everything(client)
-    lines = [json.loads(line) for line in logged(world).splitlines() if line.startswith("{")]
-    assert any("forged" in line.get("path", "") for line in lines)
-    assert not [line for line in lines if line.get("action") == "forged"]
+
+    def lines() -> list[dict[str, Any]]:
+        return [json.loads(line) for line in logged(world).splitlines() if line.startswith("{")]
+
+    # The line is written after the answer, and takes its way to the log.
+    wait_until(lambda: any("forged" in line.get("path", "") for line in lines()), "the path is logged")
+    assert not [line for line in lines() if line.get("action") == "forged"]
 
 
 @attack(
