@@ -77,6 +77,25 @@ def test_tokens_of_a_real_answer_are_counted(api: httpx.Client, world: World, na
     assert used <= 600
 
 
+def test_a_job_is_its_key_s_alone(api: httpx.Client, world: World, name: str) -> None:
+    mine = bearer(create(world, name, "--scope", "nlp", "--scope", "jobs"))
+    job = api.post(NLP, json=TEXT, headers={**mine, "Prefer": "respond-async"}).json()
+    assert job["owner"] == mine["Authorization"].split("_")[1]
+    assert api.get(f"/jobs/{job['id']}", params={"wait_s": 30}, headers=mine).json()["state"] == "succeeded"
+    other, admin = f"{name}-other", f"{name}-all"
+    try:
+        others = bearer(create(world, other))
+        refused = api.get(f"/jobs/{job['id']}/result", headers=others)
+        assert (refused.status_code, refused.json()["code"]) == (404, "job_not_found")
+        assert job["id"] not in api.get("/jobs", headers=others).text
+        for_all = bearer(create(world, admin, "--scope", "all-jobs"))
+        assert job["id"] in api.get("/jobs", headers=for_all).text
+        assert api.get(f"/jobs/{job['id']}").status_code == 200, "on loopback no key is needed"
+    finally:
+        for made in (other, admin):
+            world.command("keys", "revoke", made, check=False)
+
+
 def test_what_the_list_shows_opens_nothing(world: World, name: str) -> None:
     key = create(world, name)
     listed = world.command("keys", "list", "--json").stdout

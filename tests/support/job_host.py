@@ -28,6 +28,7 @@ from ai_semble.service import Runtime, create_service_app
 from orchestrator.gateway.caller import GatewayCaller
 from orchestrator.gateway.gateway import Gateway
 from orchestrator.gateway.upstreams import Upstreams
+from orchestrator.jobs.askers import ANYBODY
 from orchestrator.jobs.calls import Call
 from orchestrator.jobs.engine import Engine
 from orchestrator.jobs.moves import Ending
@@ -63,7 +64,7 @@ def _submissions() -> APIRouter:
         headers = {"content-type": request.headers.get("content-type", "application/json")}
         key = request.headers.get("idempotency-key")
         call = Call(service, "POST", f"/{rest}", headers, request_id(), key)
-        return job_routes.accepted(await request.app.state.jobs.submit(call, request.stream()))
+        return job_routes.accepted(await request.app.state.jobs.submit(call, request.stream(), ANYBODY))
 
     return router
 

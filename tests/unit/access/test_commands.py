@@ -64,6 +64,14 @@ def test_wrong_usage_ends_with_2_and_makes_nothing(options: list[str], keys_file
     assert not keys_file.exists()
 
 
+def test_a_key_for_all_jobs_is_for_jobs() -> None:
+    assert run("create", "a").exit_code == 0
+    assert run("create", "b", "--scope", "all-jobs").exit_code == 0
+    usual, for_all = listed()
+    assert "all-jobs" not in usual["scopes"]
+    assert for_all["scopes"] == ["all-jobs", "jobs"]
+
+
 def test_a_name_is_one_key_s_until_it_is_revoked() -> None:
     run("create", "ci")
     assert isinstance(run("create", "ci").exception, ApiKeyExists)

@@ -12,7 +12,9 @@ import asyncio, dataclasses, sys
 from pathlib import Path
 from ai_semble.config import Config
 from ai_semble.paths import Paths
+from ai_semble.schemas.jobs import JobQuery
 from ai_semble.service import Runtime
+from orchestrator.jobs.askers import ANYBODY
 from tests.support.job_host import create_job_app
 
 async def main():
@@ -20,7 +22,7 @@ async def main():
     runtime = Runtime.create("orchestrator", Config())
     app = create_job_app(dataclasses.replace(runtime, paths=Paths(state, state, state, state)))
     async with app.router.lifespan_context(app):
-        page = await app.state.jobs.list(__import__("ai_semble.schemas.jobs", fromlist=["x"]).JobQuery())
+        page = await app.state.jobs.list(JobQuery(), ANYBODY)
         print(len(page.jobs), sorted({"dbos", "sqlalchemy", "psycopg"} & set(sys.modules)))
 
 asyncio.run(main())

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from aiohttp import web
 
+from orchestrator.jobs.askers import ANYBODY
 from orchestrator.jobs.store import JobStore
 from tests.support.fake_service import FakeService
 from tests.unit.jobs.conftest import Host, ended, submit
@@ -29,7 +30,7 @@ def test_a_result_that_is_forgotten_just_before_it_is_opened_is_not_found(
 
     async def look_and_lose(store: JobStore, job_id: str, part: str) -> bytes | None:
         found = await look(store, job_id, part)
-        await store.forget(job_id)
+        await store.forget(job_id, ANYBODY)
         (tmp_path / "jobs" / "bodies" / f"{job_id}.{part}").unlink()
         return found
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Coroutine
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from ai_semble.errors import InsufficientStorage, Overloaded
 from ai_semble.schemas.jobs import JobQuery, JobReason, JobState
+from orchestrator.jobs.askers import ANYBODY
 from orchestrator.jobs.database import Database
 from orchestrator.jobs.moves import Ending, Postponement
 from orchestrator.jobs.queries import migrate, queries
@@ -62,7 +64,7 @@ async def test_a_job_that_has_ended_does_not_move(store: JobStore) -> None:
     assert await store.end(job.id, 1, DONE) is None
     assert await store.postpone(job.id, 1, why) is None
     assert await store.release(job.id, 1) is None
-    assert await store.cancel(job.id) is None
+    assert await store.cancel(job.id, ANYBODY) is None
     assert await store.redispatch(job.id, 1) is None
     assert len(await store.events(job.id, 0)) == 3
 
@@ -94,7 +96,7 @@ async def test_the_database_itself_refuses_a_second_end(store: JobStore, databas
 async def test_a_cancellation_wins_over_a_result_that_comes_with_it(store: JobStore) -> None:
     job = await accept(store)
     await store.begin(job.id, 1, 3)
-    await store.cancel(job.id)
+    await store.cancel(job.id, ANYBODY)
     change = await store.end(job.id, 1, DONE)
     assert change is not None
     assert change.job.state is JobState.CANCELLED
@@ -114,7 +116,7 @@ async def test_no_more_are_accepted_than_may_wait(store: JobStore) -> None:
     outcomes = await asyncio.gather(*(store.accept(each, BODY, 3) for each in new), return_exceptions=True)
     assert [isinstance(outcome, Change) for outcome in outcomes] == [True] * 3 + [False] * 2
     assert all(isinstance(outcome, Overloaded) for outcome in outcomes[3:])
-    assert len(await store.page(JobQuery())) == 3
+    assert len(await store.page(JobQuery(), ANYBODY)) == 3
 
 
 async def test_one_that_fails_does_not_spoil_the_commit_for_the_others(database: Database) -> None:
@@ -141,7 +143,7 @@ async def test_a_write_that_is_not_waited_for_is_written(store: JobStore) -> Non
     with pytest.raises(asyncio.CancelledError):
         await task
     # Either it was withdrawn before the writer took it, or it is there as a whole.
-    jobs = await store.page(JobQuery())
+    jobs = await store.page(JobQuery(), ANYBODY)
     assert [len(await store.events(job.id, 0)) for job in jobs] in ([], [1])
 
 
@@ -170,3 +172,21 @@ def test_migrations_are_applied_once(tmp_path: Path) -> None:
 def test_ids_sort_by_time() -> None:
     assert new_job_id(1000.0) < new_job_id(1000.001) < new_job_id(2_000_000_000)
     assert len(new_job_id(0)) == 32
+
+
+def test_jobs_of_the_release_before_keep_all_and_belong_to_nobody(tmp_path: Path) -> None:
+    """What 0001 made: after a start of this release, and then of that one again (`update --rollback`)."""
+    first = files("orchestrator.jobs").joinpath("migrations", "0001_jobs.sql").read_text("utf-8")
+    connection = sqlite3.connect(tmp_path / "x.sqlite", isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    connection.executescript(f"{first}\nPRAGMA user_version = 1;")
+    insert = """INSERT INTO jobs (id, state, reason, service, method, path, headers, request_id, idempotency_key,
+        fingerprint, created_at) VALUES (?, 'queued', 'in_line', 'nlp', 'POST', '/x', '{}', 'r', ?, 'f', 0)"""
+    connection.execute(insert, ("a" * 32, "key"))
+    migrate(connection)
+    job = JobRecord.of(connection.execute(queries()["job"], {"id": "a" * 32}).fetchone())
+    assert (job.state, job.owner) == (JobState.QUEUED, None)
+    connection.execute(insert, ("b" * 32, "another"))
+    with pytest.raises(sqlite3.IntegrityError):
+        connection.execute(insert, ("c" * 32, "key"))
+    connection.close()

@@ -23,7 +23,7 @@ from orchestrator.jobs.verdicts import (
 
 JOB = JobRecord(
     id="1", state=JobState.RUNNING, reason=JobReason.STARTED, detail="", service="nlp", method="POST",
-    path="/x", headers={}, request_id="r", fingerprint="f", dispatch=1, attempts=1, breaks=0, fraction=None,
+    path="/x", headers={}, request_id="r", fingerprint="f", owner=None, dispatch=1, attempts=1, breaks=0, fraction=None,
     message="", created_at=0, started_at=0, ended_at=None, next_attempt_at=None, first_failed_at=None,
     result_type=None, result_bytes=None, problem=None,
 )  # fmt: skip

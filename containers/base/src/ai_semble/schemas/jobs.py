@@ -93,6 +93,11 @@ class Job(_Answer):
     """One call that is made later. It survives a crash of any service, the orchestrator included."""
 
     id: str = Field(description="Sorts by time of creation.", examples=["0199c1a2b3c4d5e6f708192a3b4c5d6e"])
+    owner: str | None = Field(
+        description="Id of the API key that it was made with; null without one. Other keys do not see it, unless "
+        "they have the scope `all-jobs`.",
+        examples=["3f9c01d2a4b6"],
+    )
     state: JobState = Field(
         description="`queued` -> `running` -> `succeeded` | `failed`; `waiting` between two attempts; "
         "`cancelling` -> `cancelled`. The last three states of this list are final.",

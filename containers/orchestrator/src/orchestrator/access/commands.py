@@ -18,8 +18,8 @@ from orchestrator.access.keys import Key, Limits, Scope, Standing
 from orchestrator.access.store import KeyStore
 
 T = TypeVar("T")
-# What a program does; what Prometheus does is asked for by name.
-USUAL = frozenset(Scope) - {Scope.METRICS}
+# What a program does; what Prometheus and the person who runs it do is asked for by name.
+USUAL = frozenset(Scope) - {Scope.METRICS, Scope.ALL_JOBS}
 # More than this is no limit.
 MOST_A_MINUTE = 1_000_000_000
 
@@ -34,7 +34,9 @@ def create(
     name: Annotated[str, typer.Argument(help="What the key is for; shown in lists and messages.")],
     scope: Annotated[
         list[Scope] | None,
-        typer.Option("--scope", help="What it is for; may be given again. Without it, all but metrics."),
+        typer.Option(
+            "--scope", help="What it is for; may be given again. Without it, all but metrics and all-jobs."
+        ),
     ] = None,
     model: Annotated[
         list[str] | None,
@@ -60,6 +62,8 @@ def create(
     limits = Limits(requests_per_minute, tokens_per_minute, parallel)
     expires_at = _read(terms.moment_of, expires, time.time()) if expires is not None else None
     scopes = frozenset(scope) if scope else USUAL
+    if Scope.ALL_JOBS in scopes:
+        scopes |= {Scope.JOBS}
     key, secret = _store().create(name, scopes, frozenset(model or ()), limits, expires_at)
     _hand_over(key, secret, as_json)
 

@@ -19,13 +19,14 @@ _NOBODY = bytes(32)
 
 
 class Scope(StrEnum):
-    """A part of the API that a key can be for."""
+    """A part of the API that a key can be for; with ALL_JOBS the jobs of others, too."""
 
     LLM = "llm"
     VISION = "vision"
     NLP = "nlp"
     DATA = "data"
     JOBS = "jobs"
+    ALL_JOBS = "all-jobs"
     HEALTH = "health"
     METRICS = "metrics"
 

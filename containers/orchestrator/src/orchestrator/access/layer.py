@@ -13,6 +13,7 @@ from ai_semble.errors import AiSembleError, BodyTooLarge
 from orchestrator.access import keys, tokens
 from orchestrator.access.control import Access
 from orchestrator.access.errors import ApiKeyInUrl, ApiKeyRequired, InvalidApiKey
+from orchestrator.access.holder import tell_holder
 from orchestrator.access.keys import Key
 from orchestrator.access.needs import MODELS_PATH, OPEN_PATHS, Needs, check_path
 from orchestrator.gateway.client import Client, ClientGone
@@ -39,6 +40,7 @@ class AccessLayer:
         if key is None:
             await self.app(scope, receive, send)
         else:
+            tell_holder(scope, key)
             await _Passage(self, scope, receive, send, key).go()
 
     async def _holder(self, scope: Scope) -> Key | None:

@@ -6,7 +6,7 @@ from ai_semble.errors import AiSembleError, Conflict, InvalidRequest, NotFound
 
 
 class JobNotFound(NotFound):
-    """There is no job with this id: it never was, or it was forgotten after `jobs.retention_days`."""
+    """There is no such job: it never was, was forgotten after `jobs.retention_days`, or is another key's."""
 
     code, title = "job_not_found", "No such job"
     hint = "GET /jobs lists those that there are."

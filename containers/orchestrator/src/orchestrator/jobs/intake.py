@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator, Callable
 
 from ai_semble.errors import BodyTooLarge, Overloaded
+from orchestrator.jobs.askers import Asker
 from orchestrator.jobs.bodies import Bodies
 from orchestrator.jobs.calls import Call
 from orchestrator.jobs.errors import BadIdempotencyKey, IdempotencyKeyReused
@@ -40,8 +41,8 @@ class Intake:
         self._max_body_bytes = max_body_bytes
         self._accepted = accepted
 
-    async def submit(self, call: Call, body: AsyncIterator[bytes]) -> JobRecord:
-        """The new job, or the one that has the call's idempotency key already.
+    async def submit(self, call: Call, body: AsyncIterator[bytes], asker: Asker) -> JobRecord:
+        """The new job, or the asker's own that has the call's idempotency key already.
 
         Raises Overloaded, BodyTooLarge, InsufficientStorage, BadIdempotencyKey, IdempotencyKeyReused, and
         what `body` raises; then nothing is left behind.
@@ -55,9 +56,9 @@ class Intake:
         job_id = new_job_id(self._store.clock())
         request = await self._bodies.receive(job_id, REQUEST, _at_most(self._max_body_bytes, body))
         # From here on it is decided by the database alone, even when the client leaves meanwhile.
-        return await asyncio.shield(asyncio.create_task(self._accept(job_id, call, request)))
+        return await asyncio.shield(asyncio.create_task(self._accept(job_id, call, request, asker)))
 
-    async def _accept(self, job_id: str, call: Call, request: StoredBody) -> JobRecord:
+    async def _accept(self, job_id: str, call: Call, request: StoredBody, asker: Asker) -> JobRecord:
         new = NewJob(
             id=job_id,
             service=call.service,
@@ -65,8 +66,9 @@ class Intake:
             path=call.path,
             headers={name: value for name, value in call.headers.items() if name not in _NOT_KEPT},
             request_id=call.request_id,
-            idempotency_key=call.idempotency_key,
+            idempotency_key=_of_owner(asker.owner, call.idempotency_key),
             fingerprint=_fingerprint(call, request),
+            owner=asker.owner,
         )
         try:
             outcome = await self._store.accept(new, request, self._max_queued)
@@ -80,6 +82,11 @@ class Intake:
         if outcome.fingerprint != new.fingerprint:
             raise IdempotencyKeyReused(f"The key was sent with another request before, for job {outcome.id}")
         return outcome
+
+
+def _of_owner(owner: str | None, key: str | None) -> str | None:
+    """The key as it is kept; a space is in none, so one owner's never is another's."""
+    return f"{owner} {key}" if owner and key else key
 
 
 def _announced_length(call: Call) -> int:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from ai_semble.logs import get_logger
+from orchestrator.jobs.askers import ANYBODY, Asker
 from orchestrator.jobs.bodies import Bodies
 from orchestrator.jobs.engine import REST_AFTER_S, Engine, dispatch_name
 from orchestrator.jobs.records import JobRecord, Unended
@@ -76,13 +77,13 @@ class Keeper:
             before = self._store.clock() - self._retention_s
             ids = await self._store.ended_before(before, _BATCH)
             for job_id in ids:
-                await self.forget(job_id)
+                await self.forget(job_id, ANYBODY)
             if len(ids) < _BATCH:
                 return
 
-    async def forget(self, job_id: str) -> JobRecord | None:
-        """Delete a job that has ended, and everything of it; None when it has not, or is not there."""
-        job = await self._store.forget(job_id)
+    async def forget(self, job_id: str, asker: Asker) -> JobRecord | None:
+        """Delete a job that has ended, and everything of it; None when it has not, or is not there for the asker."""
+        job = await self._store.forget(job_id, asker)
         if job is None:
             return None
         await asyncio.to_thread(self._bodies.discard, job_id)

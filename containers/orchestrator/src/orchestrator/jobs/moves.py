@@ -12,6 +12,7 @@ import orjson
 from ai_semble import problems
 from ai_semble.errors import Overloaded
 from ai_semble.schemas.jobs import JobReason, JobState
+from orchestrator.jobs.askers import Asker
 from orchestrator.jobs.errors import JobBrokenOff
 from orchestrator.jobs.machine import PENDING, sources
 from orchestrator.jobs.queries import queries
@@ -115,10 +116,12 @@ class Moves:
             return self._end(job_id, None, _CANCELLED)
         return self._move("release", job_id, JobState.QUEUED, JobReason.INTERRUPTED, {"dispatch": dispatch})
 
-    def cancel(self, job_id: str) -> Change | None:
+    def cancel(self, job_id: str, asker: Asker) -> Change | None:
         """To `cancelled` when it does not run; to `cancelling` when it does."""
         before = self._job(job_id)
-        if before is not None and before.state in PENDING:
+        if before is None or not asker.sees(before.owner):
+            return None
+        if before.state in PENDING:
             return self._end(job_id, None, _CANCELLED)
         return self._move("ask_cancel", job_id, JobState.CANCELLING, JobReason.CANCEL_ASKED, {})
 
@@ -126,9 +129,9 @@ class Moves:
         """From `cancelling` to `cancelled`: the call was aborted."""
         return self._end(job_id, None, _CANCELLED)
 
-    def forget(self, job_id: str) -> JobRecord | None:
+    def forget(self, job_id: str, asker: Asker) -> JobRecord | None:
         """Delete a job that has ended, with its events and bodies."""
-        deleted = self._row("forget", {"id": job_id})
+        deleted = self._row("forget", {"id": job_id, "sight": asker.sight})
         return JobRecord.of(deleted) if deleted else None
 
     def redispatch(self, job_id: str, dispatch: int) -> JobRecord | None:

@@ -29,6 +29,7 @@ class JobRecord:
     headers: Mapping[str, str]
     request_id: str
     fingerprint: str
+    owner: str | None
     dispatch: int
     attempts: int
     breaks: int
@@ -110,6 +111,7 @@ class NewJob:
     request_id: str
     idempotency_key: str | None
     fingerprint: str
+    owner: str | None = None
 
 
 def new_job_id(now: float) -> str:

@@ -14,6 +14,7 @@ from ai_semble.logs import get_logger
 from ai_semble.schemas.jobs import Job, JobEvent, JobPage, JobQuery, JobState, Progress
 from ai_semble.service import Runtime
 from orchestrator.jobs import views
+from orchestrator.jobs.askers import Asker
 from orchestrator.jobs.bodies import Bodies
 from orchestrator.jobs.bulletin import Bulletin
 from orchestrator.jobs.calls import Call, Caller
@@ -44,7 +45,10 @@ class Result:
 
 
 class JobService:
-    """Durable asynchronous calls. `app.state.jobs` is one; open it in the lifespan with `async with`."""
+    """Durable asynchronous calls. `app.state.jobs` is one; open it in the lifespan with `async with`.
+
+    A job that the asker does not see is one that is not there.
+    """
 
     def __init__(self, runtime: Runtime, caller: Caller) -> None:
         self._config = runtime.config.jobs
@@ -99,39 +103,39 @@ class JobService:
         await asyncio.to_thread(self._database.close)
         self._lock.release()
 
-    async def submit(self, call: Call, body: AsyncIterator[bytes]) -> Job:
+    async def submit(self, call: Call, body: AsyncIterator[bytes], asker: Asker) -> Job:
         """Accept a call: when this returns, the job survives whatever happens.
 
-        The same idempotency key with the same request gives the same job. Raises Overloaded,
+        The same idempotency key with the same request of the same owner gives the same job. Raises Overloaded,
         BodyTooLarge, InsufficientStorage, BadIdempotencyKey, IdempotencyKeyReused, and what `body` raises.
         """
-        return await self._view(await self._intake.submit(call, body))
+        return await self._view(await self._intake.submit(call, body, asker))
 
-    async def get(self, job_id: str, wait_s: float = 0) -> Job:
+    async def get(self, job_id: str, asker: Asker, wait_s: float = 0) -> Job:
         """A job; after its end, or after so many seconds. Raises JobNotFound."""
         with self._bulletin.watching(job_id) as watch:
             deadline = asyncio.get_running_loop().time() + wait_s
-            job = await self._record(job_id)
+            job = await self._record(job_id, asker)
             while not job.state.ended and not self._bulletin.closed:
                 left = deadline - asyncio.get_running_loop().time()
                 if left <= 0 or not await watch.wait(left):
                     break
-                job = await self._record(job_id)
+                job = await self._record(job_id, asker)
         return await self._view(job)
 
-    async def list(self, query: JobQuery) -> JobPage:
+    async def list(self, query: JobQuery, asker: Asker) -> JobPage:
         """A page of jobs, newest first, without their results."""
-        found = await self._store.page(query)
+        found = await self._store.page(query, asker)
         page = found[: query.limit]
         cursor = page[-1].id if len(found) > query.limit else None
         return JobPage(jobs=tuple(views.job_view(job) for job in page), next_cursor=cursor)
 
-    async def result(self, job_id: str) -> Result:
+    async def result(self, job_id: str, asker: Asker) -> Result:
         """What the service answered; it can be read to its end even when the job is forgotten meanwhile.
 
         Raises JobNotFound, JobHasNotEnded, and JobHasNoResult when it failed or was cancelled.
         """
-        job = await self._record(job_id)
+        job = await self._record(job_id, asker)
         if not job.state.ended:
             raise JobHasNotEnded(f"The job is {job.state}", retry_after=1)
         if job.state is not JobState.SUCCEEDED:
@@ -139,14 +143,14 @@ class JobService:
         pieces = await self._result_pieces(job_id)
         return Result(job.result_type or "application/octet-stream", job.result_bytes or 0, pieces)
 
-    async def cancel(self, job_id: str) -> Job:
+    async def cancel(self, job_id: str, asker: Asker) -> Job:
         """Cancel a job: one that waits never starts, and the call of one that runs is cut.
 
         A job that is cancelled already is given back as it is. Raises JobNotFound, JobHasEnded.
         """
-        change = await self._store.cancel(job_id)
+        change = await self._store.cancel(job_id, asker)
         if change is None:
-            job = await self._record(job_id)
+            job = await self._record(job_id, asker)
             if job.state in (JobState.SUCCEEDED, JobState.FAILED):
                 raise JobHasEnded(f"The job is {job.state} already")
             return await self._view(job)
@@ -155,13 +159,13 @@ class JobService:
             self._runner.abort(change.job)
         return await self._view(change.job)
 
-    async def forget(self, job_id: str) -> None:
+    async def forget(self, job_id: str, asker: Asker) -> None:
         """Delete a job that has ended, with its result. Raises JobNotFound, JobHasNotEnded."""
-        if await self._keeper.forget(job_id) is None:
-            job = await self._record(job_id)
+        if await self._keeper.forget(job_id, asker) is None:
+            job = await self._record(job_id, asker)
             raise JobHasNotEnded(f"The job is {job.state}")
 
-    async def events(self, job_id: str, after: int = 0) -> AsyncIterator[JobEvent | None]:
+    async def events(self, job_id: str, asker: Asker, after: int = 0) -> AsyncIterator[JobEvent | None]:
         """Every event of a job after the given number, then those to come, until it has ended.
 
         None when nothing happened for a while. Raises JobNotFound.
@@ -169,7 +173,7 @@ class JobService:
         shown: Progress | None = None
         with self._bulletin.watching(job_id) as watch:
             while not self._bulletin.closed:
-                job = await self._record(job_id)
+                job = await self._record(job_id, asker)
                 for event in await self._store.events(job_id, after):
                     after = event.number
                     yield views.event_view(event)
@@ -221,9 +225,9 @@ class JobService:
                 log.exception("jobs_not_looked_after")
             await asyncio.sleep(KEEP_EVERY_S)
 
-    async def _record(self, job_id: str) -> JobRecord:
+    async def _record(self, job_id: str, asker: Asker) -> JobRecord:
         job = await self._store.get(job_id)
-        if job is None:
+        if job is None or not asker.sees(job.owner):
             raise JobNotFound(f"There is no job {job_id}")
         return job
 
@@ -241,7 +245,7 @@ class JobService:
     async def _view(self, job: JobRecord) -> Job:
         if not views.has_inline_result(job):
             return views.job_view(job)
-        pieces = [piece async for piece in (await self.result(job.id)).pieces]
+        pieces = [piece async for piece in await self._result_pieces(job.id)]
         return views.job_view(job, orjson.loads(b"".join(pieces)))
 
     def _make_runner(self) -> Runner:

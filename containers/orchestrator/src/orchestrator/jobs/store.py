@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ai_semble.schemas.jobs import JobQuery, JobState
+from orchestrator.jobs.askers import Asker
 from orchestrator.jobs.database import Database
 from orchestrator.jobs.moves import Ending, Moves, Postponement
 from orchestrator.jobs.queries import queries
@@ -40,14 +41,14 @@ class JobStore:
     async def release(self, job_id: str, dispatch: int) -> Change | None:
         return await self._note(Moves.release, job_id, dispatch)
 
-    async def cancel(self, job_id: str) -> Change | None:
-        return await self._write(Moves.cancel, job_id)
+    async def cancel(self, job_id: str, asker: Asker) -> Change | None:
+        return await self._write(Moves.cancel, job_id, asker)
 
     async def confirm_cancel(self, job_id: str) -> Change | None:
         return await self._write(Moves.confirm_cancel, job_id)
 
-    async def forget(self, job_id: str) -> JobRecord | None:
-        return await self._write(Moves.forget, job_id)
+    async def forget(self, job_id: str, asker: Asker) -> JobRecord | None:
+        return await self._write(Moves.forget, job_id, asker)
 
     async def redispatch(self, job_id: str, dispatch: int) -> JobRecord | None:
         return await self._note(Moves.redispatch, job_id, dispatch)
@@ -59,9 +60,9 @@ class JobStore:
         rows = await self._rows("job", {"id": job_id})
         return JobRecord.of(rows[0]) if rows else None
 
-    async def page(self, query: JobQuery) -> list[JobRecord]:
+    async def page(self, query: JobQuery, asker: Asker) -> list[JobRecord]:
         """One more than the limit, when there are more."""
-        values = {**query.model_dump(), "limit": query.limit + 1}
+        values = {**query.model_dump(), "limit": query.limit + 1, "sight": asker.sight}
         return [JobRecord.of(row) for row in await self._rows("page", values)]
 
     async def events(self, job_id: str, after: int) -> list[EventRecord]:

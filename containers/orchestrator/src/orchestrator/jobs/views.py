@@ -17,6 +17,7 @@ def job_view(job: JobRecord, result: Any = None) -> Job:
     succeeded = job.state is JobState.SUCCEEDED
     return Job(
         id=job.id,
+        owner=job.owner,
         state=job.state,
         reason_code=job.reason,
         reason=in_words(job.reason, job.detail),

@@ -12,6 +12,7 @@ from ai_semble.schemas.jobs import Job, JobEvent, JobPage, JobQuery, JobState
 from orchestrator.description.routes import Responses, problem_responses
 from orchestrator.jobs.service import JobService
 from orchestrator.operations.operation import Codes
+from orchestrator.routes.askers import asker_of
 
 LONGEST_WAIT_S = 60
 EVENT_STREAM = "text/event-stream"
@@ -90,7 +91,7 @@ def accepted(job: Job) -> Response:
 
 async def _list(request: Request, query: Annotated[JobQuery, Query()]) -> JobPage:
     """Newest first. Follow `next_cursor` for the rest."""
-    return await _jobs(request).list(query)
+    return await _jobs(request).list(query, asker_of(request.scope))
 
 
 async def _get(
@@ -101,7 +102,7 @@ async def _get(
     ] = 0,
 ) -> Job:
     """How a job stands, and what came of it."""
-    return await _jobs(request).get(job_id, wait_s)
+    return await _jobs(request).get(job_id, asker_of(request.scope), wait_s)
 
 
 async def _delete(
@@ -115,17 +116,18 @@ async def _delete(
     A job that has succeeded or failed is left as it is (409), so that a result is never lost to a
     cancellation that came too late; with `forget=true` it is deleted.
     """
+    asker = asker_of(request.scope)
     if forget:
-        await _jobs(request).forget(job_id)
+        await _jobs(request).forget(job_id, asker)
         return Response(status_code=204)
-    job = await _jobs(request).cancel(job_id)
+    job = await _jobs(request).cancel(job_id, asker)
     response.status_code = 202 if job.state is JobState.CANCELLING else 200
     return job
 
 
 async def _result(request: Request, job_id: JobId) -> Response:
     """Streams what the service answered, with its content type."""
-    result = await _jobs(request).result(job_id)
+    result = await _jobs(request).result(job_id, asker_of(request.scope))
     headers = {"Content-Length": str(result.size), "X-Content-Type-Options": "nosniff"}
     return StreamingResponse(result.pieces, 200, headers, result.content_type)
 
@@ -139,7 +141,8 @@ async def _events(
 ) -> Response:
     """Ends when the job has ended. A client that was cut off sends `Last-Event-ID` and misses nothing."""
     known = last_event_id.isascii() and last_event_id.isdigit() if last_event_id else False
-    events = _jobs(request).events(job_id, int(last_event_id or 0) if known else 0)
+    after = int(last_event_id or 0) if known else 0
+    events = _jobs(request).events(job_id, asker_of(request.scope), after)
     try:
         first = await anext(events)
     except StopAsyncIteration:

@@ -16,9 +16,11 @@ from orchestrator.gateway.calls import Call, Reply
 from orchestrator.gateway.client import Client, ClientGone
 from orchestrator.gateway.gateway import Gateway
 from orchestrator.gateway.headers import prefers_async, text, to_service
+from orchestrator.jobs.askers import Asker
 from orchestrator.jobs.calls import Call as JobCall
 from orchestrator.jobs.service import JobService
 from orchestrator.operations import Operation
+from orchestrator.routes.askers import asker_of
 from orchestrator.routes.jobs import accepted
 
 log = get_logger(__name__)
@@ -39,7 +41,8 @@ class Relay:
         try:
             call = self._call(scope)
             if self._may_be_job and prefers_async(scope["headers"]):
-                await accepted(await _submit(state.jobs, call, client))(scope, receive, send)
+                job = await _submit(state.jobs, call, client, asker_of(scope))
+                await accepted(job)(scope, receive, send)
             else:
                 await _pass(state.gateway, call, client, send)
         except ClientGone:
@@ -57,7 +60,7 @@ class Relay:
         return Call(self._service, scope["method"], text(target), headers)
 
 
-async def _submit(jobs: JobService, call: Call, client: Client) -> Job:
+async def _submit(jobs: JobService, call: Call, client: Client, asker: Asker) -> Job:
     kept = JobCall(
         service=call.service,
         method=call.method,
@@ -66,7 +69,7 @@ async def _submit(jobs: JobService, call: Call, client: Client) -> Job:
         request_id=request_id(),
         idempotency_key=call.header("idempotency-key") or None,
     )
-    return await jobs.submit(kept, _pieces(client))
+    return await jobs.submit(kept, _pieces(client), asker)
 
 
 async def _pieces(client: Client) -> AsyncIterator[bytes]:

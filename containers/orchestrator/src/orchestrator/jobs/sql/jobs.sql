@@ -4,11 +4,11 @@ SELECT service, state, COUNT(*) AS count FROM jobs GROUP BY service, state;
 -- name: insert_job
 INSERT INTO jobs (
     id, state, reason, service, method, path, headers, request_id,
-    idempotency_key, fingerprint, created_at
+    idempotency_key, fingerprint, owner, created_at
 )
 VALUES (
     :id, :state, :reason, :service, :method, :path, :headers, :request_id,
-    :idempotency_key, :fingerprint, :now
+    :idempotency_key, :fingerprint, :owner, :now
 )
 RETURNING *;
 
@@ -26,6 +26,7 @@ SELECT * FROM jobs
 WHERE (:cursor IS NULL OR id < :cursor)
     AND (:state IS NULL OR state = :state)
     AND (:service IS NULL OR service = :service)
+    AND (:sight IS NULL OR owner = :sight)
 ORDER BY id DESC
 LIMIT :limit;
 
@@ -129,7 +130,8 @@ SELECT id, service, dispatch, next_attempt_at FROM jobs WHERE ended_at IS NULL O
 SELECT id FROM jobs WHERE ended_at < :before ORDER BY ended_at LIMIT :limit;
 
 -- name: forget
-DELETE FROM jobs WHERE id = :id AND ended_at IS NOT NULL
+DELETE FROM jobs
+WHERE id = :id AND ended_at IS NOT NULL AND (:sight IS NULL OR owner = :sight)
 RETURNING *;
 
 -- name: known
