@@ -1,4 +1,4 @@
-"""Without keys a service listens where nobody else reaches it."""
+"""A service listens where nobody else reaches it; for others there is the outer door (tests/unit/exposure)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,6 @@ from ai_semble.config import Config, ServerConfig
 from ai_semble.errors import InvalidConfiguration
 from ai_semble.listening import address_of, refuse_open_address
 from ai_semble.topology import SERVICES
-from orchestrator.access.keys import Limits, Scope
-from orchestrator.access.store import KeyStore
-
-
-@pytest.fixture(autouse=True)
-def _own_folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
 def listening_on(host: str) -> Config:
@@ -34,7 +27,7 @@ def test_an_address_that_others_reach_is_refused_on_a_host(host: str) -> None:
     with pytest.raises(InvalidConfiguration) as refused:
         refuse_open_address(listening_on(host))
     assert host in refused.value.detail
-    assert refused.value.user_hint
+    assert "expose.address" in refused.value.user_hint
 
 
 def test_in_a_container_any_address_is_its_own() -> None:
@@ -50,28 +43,6 @@ def test_a_container_that_is_not_of_our_images_may_share_the_network_of_its_host
     assert listening.is_in_our_image()
     monkeypatch.setattr(listening, "CONTAINER_MARK", tmp_path / "absent")
     assert not listening.is_in_our_image()
-
-
-def test_a_key_that_is_valid_opens_an_address_and_no_other_does() -> None:
-    config = listening_on("0.0.0.0")  # noqa: S104 - the subject
-    store = KeyStore(config.paths().keys_file)
-    nothing = (frozenset[Scope](), frozenset[str](), Limits())
-    store.create("over", *nothing, expires_at=1)
-    store.create("gone", *nothing, expires_at=None)
-    store.revoke("gone")
-    with pytest.raises(InvalidConfiguration) as refused:
-        refuse_open_address(config)
-    assert "keys create" in refused.value.user_hint
-    store.create("good", *nothing, expires_at=None)
-    refuse_open_address(config)
-
-
-def test_a_damaged_file_of_keys_opens_nothing() -> None:
-    config = listening_on("0.0.0.0")  # noqa: S104 - the subject
-    config.paths().make()
-    config.paths().keys_file.write_bytes(b"nonsense")
-    with pytest.raises(InvalidConfiguration):
-        refuse_open_address(config)
 
 
 def test_only_the_orchestrator_listens_where_others_reach_it() -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ai_semble.render.rendering import render
-from ai_semble.render.variants import Controller, Environment, Host, Version
+from ai_semble.render.variants import Controller, Environment, Exposed, Host, Version
 
 GOLDENS = Path(__file__).with_name("goldens")
 REPOSITORY = Path(__file__).parents[3]
@@ -44,10 +44,14 @@ VARIANTS = {
         Environment.of("default", source="/home/you/ai-semble"),
     ),
     "podman-5.4-second-environment": Variant(Host(Version(5, 4)), Environment("research", 8180)),
+    "podman-5.4-exposed": Variant(Host(Version(5, 4)), Environment(exposed=Exposed("192.168.1.5", 443))),
     "podman-5.5-gpu": Variant(Host(Version(5, 5), gpu=True)),
     "podman-5.6-selinux": Variant(Host(Version(5, 6), selinux=True)),
+    "podman-5.4-selinux-module": Variant(Host(Version(5, 4), selinux=True, selinux_module=True)),
     "podman-4.0-no-limits": Variant(Host(Version(4, 0), limits=_NONE)),
     "podman-4.9-selinux": Variant(Host(Version(4, 9), selinux=True)),
+    "podman-4.9-selinux-module": Variant(Host(Version(4, 9), selinux=True, selinux_module=True)),
+    "podman-4.3-exposed": Variant(Host(Version(4, 3)), Environment(exposed=Exposed("0.0.0.0"))),  # noqa: S104 - it is
     "podman-4.3-development": Variant(
         Host(Version(4, 3), limits=_NONE), Environment.of("default", source="/home/you/ai-semble")
     ),

@@ -6,10 +6,11 @@ Defaults < the TOML file < variables `AI_SEMBLE_<SECTION>__<KEY>`. Unknown keys 
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, IPvAnyNetwork
 
 from ai_semble.paths import Paths
 
@@ -17,6 +18,13 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 Bytes = Annotated[int, Field(ge=0)]
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+
+
+def _address_or_none(text: str) -> str:
+    return str(ip_address(text)) if text else ""
+
+
+AddressOrNone = Annotated[str, AfterValidator(_address_or_none)]
 
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 
@@ -40,7 +48,7 @@ class ServerConfig(Section):
 
     host: str = Field(
         "127.0.0.1",
-        description="Address to listen on. Another than loopback is only the orchestrator's, and needs API keys.",
+        description="Loopback address to listen on; `expose.address` is where other machines come in.",
     )
     allowed_hosts: tuple[str, ...] = Field(
         ("localhost", "127.0.0.1", "[::1]"),
@@ -70,6 +78,27 @@ class AccessConfig(Section):
         "auto",
         description="Whether a request needs an API key. `auto`: not on loopback, nor in our images, whose port is "
         "published on loopback. A key that is given is always checked.",
+    )
+
+
+class ExposeConfig(Section):
+    """The way in from other machines; `docs/howto/expose.md` shows it step by step."""
+
+    address: AddressOrNone = Field(
+        "",
+        description="Address of this machine on which others reach the API, always with an API key: one of its own, "
+        "`0.0.0.0` for all, or `127.0.0.1` for a reverse proxy beside it. Empty: nobody does.",
+    )
+    port: Port = Field(8443, description="Port there; the one of `orchestrator.port` stays on loopback.")
+    plain_http: Literal["refused", "allowed"] = Field(
+        "refused",
+        description="Whether others may come without TLS, so that keys and texts can be read on the way. On loopback "
+        "they may; elsewhere `ai-semble certificate install` is the way.",
+    )
+    trusted_proxies: tuple[Literal["local"] | IPvAnyNetwork, ...] = Field(
+        (),
+        description="Reverse proxies whose X-Forwarded-For, -Proto and -Host are believed: addresses, networks, or "
+        "`local` for one on this machine, when `address` is loopback.",
     )
 
 
@@ -256,6 +285,7 @@ class Config(Section):
     environment: EnvironmentConfig = EnvironmentConfig()
     server: ServerConfig = ServerConfig()
     access: AccessConfig = AccessConfig()
+    expose: ExposeConfig = ExposeConfig()
     orchestrator: OrchestratorConfig = OrchestratorConfig()
     llm: LlmConfig = LlmConfig()
     vision: VisionConfig = VisionConfig()

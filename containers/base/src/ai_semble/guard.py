@@ -14,7 +14,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ai_semble import problems
-from ai_semble.config import ServerConfig
+from ai_semble.config import Config, ServerConfig
 from ai_semble.errors import AiSembleError
 
 _EXPOSED = "X-Request-ID, Location, Retry-After, Preference-Applied"
@@ -41,10 +41,12 @@ class CrossSiteRefused(AiSembleError):
 class Guard:
     """Refuses unknown hosts and other sites; answers CORS for `server.allowed_origins` and nobody else."""
 
-    def __init__(self, app: ASGIApp, *, server: ServerConfig, service: str) -> None:
+    def __init__(
+        self, app: ASGIApp, *, server: ServerConfig, service: str, also: frozenset[str] = frozenset()
+    ) -> None:
         self.app = app
         self._service = service
-        self._names = frozenset(name.lower() for name in server.allowed_hosts)
+        self._names = frozenset(name.lower() for name in server.allowed_hosts) | also
         self._origins = frozenset(origin.lower().rstrip("/").encode() for origin in server.allowed_origins)
         self._known: set[bytes] = set()
 
@@ -92,6 +94,12 @@ class Guard:
             await self.app(scope, receive, send)
         except AiSembleError as error:
             await problems.response(error, self._service, scope["path"])(scope, receive, send)
+
+
+def address_names(config: Config) -> frozenset[str]:
+    """The address that others reach, as a Host header has it. No name leads to an address, so none can be rebound."""
+    address = config.expose.address
+    return frozenset([f"[{address}]" if ":" in address else address]) if address else frozenset()
 
 
 def host_name(host: bytes) -> str:

@@ -23,6 +23,7 @@ class HealthBoard:
         self._reason = State.STARTING.sentence
         self._models: dict[str, ModelStatus] = {}
         self._process = psutil.Process()
+        self._concern: Callable[[], str] = str
 
     @property
     def state(self) -> State:
@@ -42,13 +43,22 @@ class HealthBoard:
     def drop_model(self, name: str) -> None:
         self._models.pop(name, None)
 
+    def watch(self, concern: Callable[[], str]) -> None:
+        """Have this asked with every snapshot: as long as it says something, a ready service is a degraded one, which
+        serves nevertheless.
+        """
+        self._concern = concern
+
     def snapshot(self) -> ServiceHealth:
+        state, reason = self._state, self._reason
+        if state is State.READY and (trouble := self._concern()):
+            state, reason = State.DEGRADED, trouble
         models = tuple(self._models.values())
         devices = {model.device for model in models if model.device}
         return ServiceHealth(
             service=self._service,
-            state=self._state,
-            reason=self._reason,
+            state=state,
+            reason=reason,
             version=__version__,
             device=", ".join(sorted(devices)) or "cpu",
             models=models,

@@ -33,15 +33,16 @@ def is_loopback(host: str) -> bool:
 
 
 def refuse_open_address(config: Config, *, in_container: bool = False) -> None:
-    """Without keys, nothing but this machine may reach the API. Raises InvalidConfiguration.
+    """Nothing but this machine may reach a service; for the API there is `expose.address`. Raises InvalidConfiguration.
 
     A container's own addresses are no one else's: there, the ports that are published decide who reaches it.
     """
     host = config.server.host
-    if not (is_loopback(host) or in_container or has_keys(config.paths().keys_file)):
+    if not (is_loopback(host) or in_container):
         raise InvalidConfiguration(
-            f"server.host is {host}, which others can reach, and there are no keys",
-            hint="Make one: ./scripts/deploy.sh keys create NAME --embedded. Or listen on 127.0.0.1.",
+            f"server.host is {host}, which others can reach",
+            hint="Leave it at 127.0.0.1. For other machines there is expose.address, with API keys and TLS: "
+            "docs/howto/expose.md.",
         )
 
 

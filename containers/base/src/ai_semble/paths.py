@@ -52,6 +52,11 @@ class Paths:
         return self.state_dir / "keys.sqlite"
 
     @property
+    def certificate_file(self) -> Path:
+        """Certificate, chain and key for other machines, which `ai-semble certificate` writes."""
+        return self.state_dir / "certificate.pem"
+
+    @property
     def token_file(self) -> Path:
         return self.state_dir / "service.token"
 

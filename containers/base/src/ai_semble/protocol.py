@@ -13,7 +13,7 @@ import socket
 import struct
 from collections.abc import Iterator
 from itertools import chain
-from typing import Any
+from typing import Any, Protocol
 
 import httptools
 import orjson
@@ -35,8 +35,19 @@ _MOMENT_S = 1.0  # many who begin at the same time are no attack
 _STALLED_S = 5.0
 _BARELY_STALLED_S = 2.0
 _FAR_TOO_MANY = 4
+_SHAKING_OF_IDLE = 8  # a handshake is short, and takes some 100 KB meanwhile
 _TCP_INFO_BYTES = 128
 _BYTES_ACKNOWLEDGED = 120  # where Linux has them in its tcp_info
+
+
+class Waited(Protocol):
+    """A connection whose client may be waited for."""
+
+    loop: asyncio.AbstractEventLoop
+
+    def has_moved(self) -> bool: ...
+    def wait(self, seconds: float) -> None: ...
+    def let_go(self) -> None: ...
 
 
 class Waiting:
@@ -47,16 +58,16 @@ class Waiting:
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self.fresh: dict[BoundedProtocol, float] = {}
-        self.moving: dict[BoundedProtocol, float] = {}
+        self.fresh: dict[Waited, float] = {}
+        self.moving: dict[Waited, float] = {}
 
     def __len__(self) -> int:
         return len(self.fresh) + len(self.moving)
 
-    def __iter__(self) -> Iterator[BoundedProtocol]:
+    def __iter__(self) -> Iterator[Waited]:
         return chain(self.fresh, self.moving)
 
-    def add(self, connection: BoundedProtocol, now: float) -> None:
+    def add(self, connection: Waited, now: float) -> None:
         """At the end of those that move, if it does; a fresh one keeps its place."""
         if connection.has_moved():
             self.remove(connection)
@@ -64,7 +75,7 @@ class Waiting:
         elif connection not in self.moving:
             self.fresh.setdefault(connection, now)
 
-    def remove(self, connection: BoundedProtocol) -> None:
+    def remove(self, connection: Waited) -> None:
         self.fresh.pop(connection, None)
         self.moving.pop(connection, None)
 
@@ -77,7 +88,7 @@ class Waiting:
             else:
                 found.let_go()
 
-    def _longest_still(self, now: float) -> BoundedProtocol | None:
+    def _longest_still(self, now: float) -> Waited | None:
         """Of far too many, one that never moved goes at once, and one that did has to go on doing so."""
         if len(self) <= self.most:
             return None
@@ -92,13 +103,17 @@ class Waiting:
 
 
 class Connections:
-    """All connections of one server. Of a `slow` one a request is under way, of an `idle` one none is."""
+    """All connections of one server. Of a `slow` one a request is under way, of an `idle` one none is, and a `shaking`
+    one has not come as far as that: it does not speak TLS yet.
+    """
 
     def __init__(self, service: str, *, most_idle: int, most_slow: int, client_timeout_s: float) -> None:
         self.service = service
         self.client_timeout_s = client_timeout_s
         self.idle = Waiting(most_idle)
         self.slow = Waiting(most_slow)
+        self.shaking = Waiting(max(1, most_idle // _SHAKING_OF_IDLE))
+        self._groups = (self.idle, self.slow, self.shaking)
         self.let_go = 0
         self._next_look: asyncio.TimerHandle | None = None
 
@@ -106,9 +121,9 @@ class Connections:
         """What uvicorn calls for a new connection: give it as `uvicorn.Config(http=...)`."""
         return BoundedProtocol(self, **given)
 
-    def put(self, connection: BoundedProtocol, group: Waiting | None) -> None:
+    def put(self, connection: Waited, group: Waiting | None) -> None:
         """Into this group and out of the other; into none when it is not the client who is waited for."""
-        for other in (self.idle, self.slow):
+        for other in self._groups:
             if other is not group:
                 other.remove(connection)
         if group is not None:
@@ -116,6 +131,11 @@ class Connections:
             group.add(connection, now)
             group.make_room(now)
             self._look_later()
+
+    def end_handshakes(self) -> None:
+        """For a server that stops: whoever is at one has asked for nothing yet."""
+        for connection in list(self.shaking):
+            connection.let_go()
 
     def _look_later(self) -> None:
         if self._next_look is None:
@@ -125,7 +145,7 @@ class Connections:
         """Take a second of everybody's patience, and see who has moved."""
         self._next_look = None
         now = asyncio.get_running_loop().time()
-        for group in (self.idle, self.slow):
+        for group in self._groups:
             for connection in list(group):
                 group.add(connection, now)
                 connection.wait(_LOOK_EVERY_S)
@@ -133,7 +153,7 @@ class Connections:
         if self.let_go:
             log.warning("connections_let_go", count=self.let_go)
             self.let_go = 0
-        if self.idle or self.slow:
+        if any(self._groups):
             self._look_later()
 
 

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ai_semble import __version__, metrics, problems
 from ai_semble.config import Config
 from ai_semble.envelope import Envelope, Limits
-from ai_semble.guard import Guard
+from ai_semble.guard import Guard, address_names
 from ai_semble.health import HealthBoard
 from ai_semble.metrics import Metrics
 from ai_semble.paths import Paths
@@ -121,7 +121,7 @@ def create_service_app(
         limits=Limits(server.max_body_bytes, server.max_requests, unbounded_paths),
         token=runtime.token,
     )
-    guard = partial(Guard, server=server, service=runtime.service)
+    guard = partial(Guard, server=server, service=runtime.service, also=address_names(runtime.config))
     app.stand_behind([envelope, guard, *layers])
     return app
 

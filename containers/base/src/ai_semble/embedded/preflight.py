@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 
+from ai_semble import exposure
 from ai_semble.config import MIB, SECTION_NAMES, Config
 from ai_semble.embedded.errors import PortInUse
 from ai_semble.errors import InsufficientStorage
@@ -21,9 +22,12 @@ ROOM_BYTES = 256 * MIB
 def check(config: Config) -> None:
     """Raise the first thing that would make the start fail."""
     refuse_open_address(config)
+    exposure.check(config, in_pod=False)
     check_room(config.paths().state_dir)
     for name in SERVICES:
         check_port(address_of(config, name), config.port_of(name), name)
+    if config.expose.address:
+        check_port(config.expose.address, config.expose.port, "expose")
 
 
 def check_room(folder: Path, needed: int = ROOM_BYTES) -> None:
@@ -44,6 +48,10 @@ def check_port(host: str, port: int, service: str) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise exposure.ExposureRefused(
+                    f"{host} is no address of this machine", hint="`ip address` shows those that it has."
+                ) from error
             if error.errno not in (errno.EADDRINUSE, errno.EACCES):
                 raise
             raise port_error(error.errno, port, service) from error

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from ai_semble.errors import InvalidConfiguration
+from ai_semble.loading import load_config
 from ai_semble.render.rendering import render
-from ai_semble.render.variants import Backend, Controller, Environment, Host, Version
+from ai_semble.render.variants import Backend, Controller, Environment, Exposed, Host, Version
 
 app = typer.Typer(help="Write the units of an environment.", no_args_is_help=True)
 
@@ -34,6 +35,9 @@ def write(
     dev: DevOption = "",
     gpu: Annotated[bool, typer.Option("--gpu", help="Give the GPUs to llm and vision.")] = False,
     selinux: Annotated[bool, typer.Option("--selinux", help="The host has SELinux on.")] = False,
+    selinux_module: Annotated[
+        bool, typer.Option("--selinux-module", help="It has the module ai_semble, too.")
+    ] = False,
     limits: Annotated[
         str, typer.Option(help="Controllers that the host delegates: cpu,memory,pids, some of them, or none.")
     ] = "cpu,memory,pids",
@@ -41,12 +45,15 @@ def write(
         str, typer.Option(help="The configuration folder on the host (only for kube).")
     ] = Host.config_dir,
 ) -> None:
-    """Write all files of an environment."""
+    """Write all files of an environment. Where other machines reach it stands in the configuration, as `expose`."""
+    expose = load_config().expose
+    exposed = Exposed(expose.address, expose.port) if expose.address else None
     host = Host(
         podman=Version.parse(podman or _DEFAULT_VERSIONS[backend]),
         limits=parse_limits(limits),
         gpu=gpu,
-        selinux=selinux,
+        selinux=selinux or selinux_module,
+        selinux_module=selinux_module,
         config_dir=config_dir,
     )
     if host.backend is not backend:
@@ -54,7 +61,7 @@ def write(
             f"Podman {host.podman} cannot run {backend}", hint=f"Use --backend {host.backend}."
         )
     output.mkdir(parents=True, exist_ok=True)
-    for name, text in render(host, Environment.of(environment, port, dev)).items():
+    for name, text in render(host, Environment.of(environment, port, dev, exposed)).items():
         (output / name).write_text(text, encoding="utf-8")
 
 

@@ -57,6 +57,7 @@ KEYS: dict[str, dict[str, Key]] = {
                 "ReadOnlyTmpfs",
                 "SeccompProfile",
                 "Secret",
+                "SecurityLabelType",
                 "StopTimeout",
                 "Tmpfs",
                 "Volume",

@@ -25,8 +25,9 @@ from ai_semble.render.table import (
     Container,
     Scratch,
 )
-from ai_semble.render.variants import Controller, Environment, Host, Version
+from ai_semble.render.variants import EXPOSED_PORT, Controller, Environment, Host, Version
 from ai_semble.render.yaml import Value, dump
+from ai_semble.topology import ORCHESTRATOR
 
 # Before, the words stood the other way round.
 _KUBE_PLAY = Version(4, 2)
@@ -81,15 +82,8 @@ def _pod(host: Host, environment: Environment) -> Mapping[str, Value]:
 
 
 def _container(host: Host, environment: Environment, container: Container) -> Mapping[str, Value]:
-    port = environment.published(container.service)
-    published: dict[str, Value] = {}
-    if port is not None:
-        ports: dict[str, Value] = {
-            "containerPort": container.service.port,
-            "hostPort": port,
-            "hostIP": "127.0.0.1",
-        }
-        published["ports"] = [ports]
+    ports = list(_ports(environment, container))
+    published: Mapping[str, Value] = {"ports": ports} if ports else {}
     variables = settings(environment, container) | {"AI_SEMBLE_TOKEN_FILE": f"{SECRETS}/{TOKEN_NAME}"}
     return {
         "name": container.service.name,
@@ -98,7 +92,7 @@ def _container(host: Host, environment: Environment, container: Container) -> Ma
         **_command(environment, container),
         **published,
         "env": [{"name": name, "value": value} for name, value in variables.items()],
-        "securityContext": _CONFINEMENT,
+        "securityContext": {**_CONFINEMENT, **_domain(host, container)},
         "livenessProbe": {
             "exec": {"command": [HEALTHY, "live", str(container.service.port)]},
             "initialDelaySeconds": RHYTHM.alive_after_s,
@@ -109,6 +103,15 @@ def _container(host: Host, environment: Environment, container: Container) -> Ma
         **_limits(host, container),
         "volumeMounts": list(_mounts(host, environment, container, container.service.name)),
     }
+
+
+def _ports(environment: Environment, container: Container) -> Iterator[Mapping[str, Value]]:
+    port = environment.published(container.service)
+    if port is not None:
+        yield {"containerPort": container.service.port, "hostPort": port, "hostIP": "127.0.0.1"}
+    if environment.exposed is not None and container.service is ORCHESTRATOR:
+        exposed = environment.exposed
+        yield {"containerPort": EXPOSED_PORT, "hostPort": exposed.port, "hostIP": exposed.address}
 
 
 def _shell(host: Host, environment: Environment) -> Mapping[str, Value]:
@@ -130,6 +133,11 @@ def _shell(host: Host, environment: Environment) -> Mapping[str, Value]:
 
 def _command(environment: Environment, container: Container) -> Mapping[str, Value]:
     return {"args": [container.service.program, "--reload"]} if environment.source else {}
+
+
+def _domain(host: Host, container: Container) -> Mapping[str, Value]:
+    """Without our module Podman takes its own type, container_t."""
+    return {"seLinuxOptions": {"type": container.domain}} if host.selinux_module else {}
 
 
 def _limits(host: Host, container: Container) -> Mapping[str, Value]:

@@ -22,7 +22,7 @@ from ai_semble.render.table import (
     Mount,
     Scratch,
 )
-from ai_semble.render.variants import Controller, Environment, Host
+from ai_semble.render.variants import EXPOSED_PORT, Controller, Environment, Host
 
 Pairs = Iterable[tuple[str, str]]
 
@@ -72,6 +72,9 @@ def _pod(host: Host, environment: Environment) -> str:
         for container in CONTAINERS
         if (port := environment.published(container.service))
     ]
+    if (exposed := environment.exposed) is not None:
+        address = f"[{exposed.address}]" if ":" in exposed.address else exposed.address
+        published.append(("PublishPort", f"{address}:{exposed.port}:{EXPOSED_PORT}"))
     pod: Pairs = [
         ("PodName", environment.prefix),
         ("Network", f"{environment.network}.network"),
@@ -82,8 +85,8 @@ def _pod(host: Host, environment: Environment) -> str:
     return _unit(
         host,
         name,
-        f"The pod {environment.prefix}: the network that its containers share. Only these ports leave it, to "
-        "programs of this machine.",
+        f"The pod {environment.prefix}: the network that its containers share. Only these ports leave it, those on "
+        "127.0.0.1 to programs of this machine.",
         {
             "Unit": [
                 ("Description", f"Ai-semble: the pod {environment.prefix}"),
@@ -137,6 +140,7 @@ def _container(host: Host, environment: Environment, container: Container) -> st
                 *_health(container),
                 *_confinement(),
                 ("SeccompProfile", f"{SECCOMP}/{container.seccomp}"),
+                *_domain(host, container),
                 *_limits(host, container),
                 *_storage(host, environment, container),
                 *_devices(host, container),
@@ -223,6 +227,12 @@ def _confinement() -> Pairs:
     yield "ReadOnly", "true"
     yield "DropCapability", "all"
     yield "NoNewPrivileges", "true"
+
+
+def _domain(host: Host, container: Container) -> Pairs:
+    """Without our module Podman takes its own type, container_t."""
+    if host.selinux_module:
+        yield "SecurityLabelType", container.domain
 
 
 def _limits(host: Host, container: Container) -> Pairs:

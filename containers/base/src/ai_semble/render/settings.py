@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ai_semble.config import SECTION_NAMES
 from ai_semble.render.table import SOURCE, Container
-from ai_semble.render.variants import Environment
+from ai_semble.render.variants import EXPOSED_PORT, Environment
 from ai_semble.topology import ORCHESTRATOR, SERVICES
 
 _PACKAGES = ("base", "orchestrator", "ai-services", "data-processor")
@@ -19,6 +19,9 @@ def settings(environment: Environment, container: Container) -> dict[str, str]:
         "AI_SEMBLE_SERVER__HOST": environment.listens_on(service),
         **{_variable(other.name, "port"): str(other.port) for other in known},
     }
+    if service is ORCHESTRATOR:
+        found["AI_SEMBLE_EXPOSE__ADDRESS"] = environment.exposed.address if environment.exposed else ""
+        found["AI_SEMBLE_EXPOSE__PORT"] = str(EXPOSED_PORT)
     if environment.source:
         found["AI_SEMBLE_LOGS__LEVEL"] = "debug"
         # Before the installed packages.

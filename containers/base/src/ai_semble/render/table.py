@@ -66,6 +66,11 @@ class Container:
         """The file of its profile, in the folder of all."""
         return f"{self.service.name}.json"
 
+    @property
+    def domain(self) -> str:
+        """The SELinux type that it runs in, where security/selinux/ is installed; else Podman says container_t."""
+        return f"ai_semble_{self.service.name.replace('-', '_')}_t"
+
 
 _TMP = Scratch(TMP, 256)
 _STATELESS = (_TMP, Scratch(HOME, 64))

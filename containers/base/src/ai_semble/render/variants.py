@@ -10,6 +10,8 @@ from ai_semble.topology import ORCHESTRATOR, Service
 
 MODELS_VOLUME = "ai-semble-models"
 DEV_PORT = 18080
+# Inside the pod; which one the host publishes is the user's choice.
+EXPOSED_PORT = 8443
 
 
 class Backend(StrEnum):
@@ -58,12 +60,22 @@ class Host:
     limits: frozenset[Controller] = frozenset(Controller)
     gpu: bool = False
     selinux: bool = False
+    # The kernel knows the types of security/selinux/.
+    selinux_module: bool = False
     # `podman kube play` knows no specifiers, so it has to be told where the configuration is.
     config_dir: str = "/home/you/.config/ai-semble"
 
     @property
     def backend(self) -> Backend:
         return Backend.QUADLET if self.podman >= Version(5, 0) else Backend.KUBE
+
+
+@dataclass(frozen=True)
+class Exposed:
+    """Where other machines reach the pod: an address of the host, and a port."""
+
+    address: str
+    port: int = EXPOSED_PORT
 
 
 @dataclass(frozen=True)
@@ -74,13 +86,16 @@ class Environment:
     port: int = ORCHESTRATOR.port
     # The development pod runs the code of this checkout and reloads it.
     source: str = ""
+    exposed: Exposed | None = None
 
     @classmethod
-    def of(cls, name: str, port: int | None = None, source: str = "") -> Environment:
+    def of(
+        cls, name: str, port: int | None = None, source: str = "", exposed: Exposed | None = None
+    ) -> Environment:
         """With the defaults of a normal or a development environment; no port is the default one."""
         if source:
             return cls("dev" if name == "default" else name, port or DEV_PORT, source)
-        return cls(name, port or ORCHESTRATOR.port)
+        return cls(name, port or ORCHESTRATOR.port, exposed=exposed)
 
     @property
     def prefix(self) -> str:
