@@ -2,7 +2,8 @@
 
 python -m tests.hosts check         say whether this machine can run hosts
 python -m tests.hosts build NAME    make the root of a host (as root); nothing when it is there
-python -m tests.hosts shell NAME    boot a fresh host with the checkout on it, and log in
+python -m tests.hosts shell NAME    boot a fresh host and log in
+python -m tests.hosts installed NAME   the same, with this checkout installed (the host is a virtual machine)
 python -m tests.hosts keep ORDER    what the tests start (as root): a host that lives as long as standard input
 """
 
@@ -12,10 +13,10 @@ import json
 import subprocess
 import sys
 
-from tests.hosts import building, keeper, requirements
+from tests.hosts import building, homes, keeper, requirements
 from tests.hosts.building import USER
 from tests.hosts.host import running_host
-from tests.hosts.recipes import HOSTS
+from tests.hosts.recipes import HOSTS, VmRecipe
 from tests.hosts.ssh import OPTIONS
 
 
@@ -27,6 +28,8 @@ def main(words: list[str]) -> int:
             building.build(name)
         case ["shell", name] if name in HOSTS:
             return shell(name)
+        case ["installed", name] if isinstance(HOSTS.get(name), VmRecipe):
+            return shell(name, homes.kept_home())
         case ["keep", order]:
             keeper.keep(keeper.Order(**json.loads(order)))
         case _:
@@ -35,9 +38,9 @@ def main(words: list[str]) -> int:
     return 0
 
 
-def shell(name: str) -> int:
+def shell(name: str, home: str = "") -> int:
     """An interactive login."""
-    with running_host(name) as host:
+    with running_host(name, home) as host:
         words = ["ssh", "-i", str(host.ssh.key), *OPTIONS, f"{USER}@{host.ssh.address}"]
         return subprocess.run(words, check=False).returncode
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.hosts.recipes import BASE_IMAGE, CACHE, HOSTS, RUNNING, HostRecipe, Recipe
+from tests.hosts.recipes import BASE_IMAGE, CACHE, EMULATOR, HOSTS, RUNNING, HostRecipe, Recipe, VmRecipe
 from tests.hosts.requirements import SYSTEM_PATH
 
 USER = "ai"
@@ -22,9 +22,43 @@ LINKS = {
 }
 
 
+# Where the processor is emulated, each of them takes long; a test that wants the firewall starts it.
+NOT_AT_BOOT = (
+    "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "firewalld.service",
+    "fstrim.timer", "netavark-dhcp-proxy.service",
+)  # fmt: skip
+LABELS = "/etc/selinux/default/contexts/files/file_contexts"
+MADE_BY_KERNEL = ("/dev", "/proc", "/run", "/sys")
+
+
 def root_of(recipe: HostRecipe) -> Path:
     """The finished root of a host."""
     return CACHE / "roots" / recipe.key
+
+
+def emulator_root() -> Path:
+    """The root that QEMU runs in."""
+    return CACHE / "roots" / EMULATOR.key
+
+
+def home(name: str) -> Path:
+    """A home folder that was kept for hosts to come, with what its user had installed."""
+    return CACHE / "homes" / name
+
+
+def keep_home(folder: Path, name: str) -> None:
+    """Keep a copy of a home folder, in place of those that were kept before."""
+    with _alone():
+        _forget_interrupted()
+        for old in (CACHE / "homes").glob("*"):
+            remove_tree(old)
+        _made(home(name), lambda target: _copy(folder, target))
+
+
+def copy_home(recipe: HostRecipe, name: str, target: Path) -> None:
+    """The home folder that a host begins with: a kept one, or the empty one of its root."""
+    with _alone():
+        _copy(home(name) if name else root_of(recipe) / "home", target)
 
 
 def base_image_file() -> Path:
@@ -33,11 +67,13 @@ def base_image_file() -> Path:
 
 
 def build(name: str) -> None:
-    """Make a host's root and the outside base image, unless they are there."""
+    """Make a host's root, the outside base image and what runs the host, unless they are there."""
     CACHE.mkdir(exist_ok=True)
     with _alone():
         _forget_interrupted()
         _made(root_of(HOSTS[name]), lambda target: _build_host(HOSTS[name], target))
+        if isinstance(HOSTS[name], VmRecipe):
+            _made(emulator_root(), lambda target: _mmdebstrap(EMULATOR, target))
         _made(base_image_file(), lambda target: _mmdebstrap(BASE_IMAGE, target))
 
 
@@ -48,6 +84,12 @@ def remove_tree(folder: Path) -> None:
     if inside:
         raise RuntimeError(f"something is mounted in {folder}; unmount it: {' '.join(inside)}")
     subprocess.run(["rm", "--recursive", "--force", "--one-file-system", str(folder)], check=True)
+
+
+def label_command(root: Path) -> list[str]:
+    """What gives every file of a root the label that its policy wants; one that has it stays untouched."""
+    excluded = [word for folder in MADE_BY_KERNEL for word in ("-e", folder)]
+    return ["chroot", str(root), "setfiles", "-F", *excluded, LABELS, "/"]
 
 
 def write(path: Path, text: str, mode: int = 0o644) -> None:
@@ -69,6 +111,10 @@ def _forget_interrupted() -> None:
     """What lies in `building` belongs to nobody: whoever builds holds the lock."""
     for left in (CACHE / "building").glob("*"):
         remove_tree(left)
+
+
+def _copy(folder: Path, target: Path) -> None:
+    subprocess.run(["cp", "--archive", str(folder), str(target)], check=True)
 
 
 def _made(target: Path, make: Callable[[Path], None]) -> None:
@@ -121,3 +167,6 @@ def _build_host(recipe: HostRecipe, root: Path) -> None:
     for key in (root / "etc/ssh").glob("ssh_host_*"):
         key.unlink()
     shutil.rmtree(root / "var/cache/apt/archives", ignore_errors=True)
+    if isinstance(recipe, VmRecipe):
+        subprocess.run(["systemctl", f"--root={root}", "--quiet", "disable", *NOT_AT_BOOT], check=True)
+        subprocess.run(label_command(root), env={"PATH": SYSTEM_PATH}, check=True, capture_output=True)

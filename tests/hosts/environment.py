@@ -65,6 +65,12 @@ def install(host: Host) -> Installed:
     return Installed(host)
 
 
+def adapt(host: Host) -> Installed:
+    """`setup.sh` where a kept home has everything but what depends on the kernel."""
+    host.run(f"cd {CLONE} && ./scripts/setup.sh --no-images --no-models", timeout=SETUP_WITHIN_S)
+    return Installed(host)
+
+
 @contextmanager
 def reachable(host: Host) -> Iterator[str]:
     """The address, on this machine, of the API that listens on the host's own loopback address."""

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts.environment import Installed, install
+from tests.hosts import homes
+from tests.hosts.environment import Installed, adapt, install
 from tests.hosts.host import Host, running_host
-from tests.hosts.recipes import HOSTS, host_for
+from tests.hosts.recipes import HOSTS, VmRecipe, host_for
 from tests.support.files import serving_files
 
 POD_TARGETS = ("quadlet", "kube")
@@ -20,6 +21,9 @@ _reports = pytest.StashKey[int]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--host", choices=list(HOSTS), help="Test on this host; --target becomes its backend.")
+    parser.addoption(
+        "--keep-home", action="store_true", help="Keep what setup.sh makes, from which a vm begins, too."
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -32,16 +36,23 @@ def host(request: pytest.FixtureRequest) -> Iterator[Host]:
     """A freshly booted host: the one asked for, or the one of the backend that is the target."""
     target = request.config.getoption("--target")
     backend = target if target in POD_TARGETS else "quadlet"
-    with running_host(host_for(backend).name) as made:
+    recipe = HOSTS[request.config.getoption("--host") or host_for(backend).name]
+    home = homes.kept_home() if isinstance(recipe, VmRecipe) else ""
+    with running_host(recipe.name, home) as made:
         request.session.stash[_host] = made
         yield made
         del request.session.stash[_host]
 
 
 @pytest.fixture(scope="session")
-def installed(host: Host) -> Installed:
+def installed(request: pytest.FixtureRequest, host: Host) -> Installed:
     """The host after `setup.sh`."""
-    return install(host)
+    if isinstance(host.recipe, VmRecipe):
+        return adapt(host)
+    made = install(host)
+    if request.config.getoption("--keep-home"):
+        homes.keep(made)
+    return made
 
 
 @pytest.fixture(scope="session")

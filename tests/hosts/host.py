@@ -28,12 +28,13 @@ REPORTED_LINES = 60
 
 @dataclass
 class Host:
-    """One host. `our_address` is where it reaches this machine."""
+    """One host. `our_address` is where it reaches this machine; it is given `slowness` times as long as others."""
 
     recipe: HostRecipe
     keeper: subprocess.Popen[str]
     ssh: Ssh
     our_address: str
+    slowness: int = 1
     boots: int = field(default=1)
 
     def run(
@@ -46,7 +47,8 @@ class Host:
         terminal: bool = False,
     ) -> subprocess.CompletedProcess[str]:
         """Run a line of shell. Raises HostError with what it said unless it ends with 0 in time."""
-        return self.ssh.run(command, user=user, check=check, timeout=timeout, input=input, terminal=terminal)
+        within_s = timeout * self.slowness
+        return self.ssh.run(command, user=user, check=check, timeout=within_s, input=input, terminal=terminal)
 
     def put(self, local: Path, remote: str, user: str = USER) -> None:
         """Copy a file or folder to the host; a relative name lies in the user's home."""
@@ -65,7 +67,7 @@ class Host:
 
     def wait_until_up(self) -> None:
         """Until the user can log in and has a manager."""
-        deadline = time.monotonic() + BOOTED_WITHIN_S
+        deadline = time.monotonic() + BOOTED_WITHIN_S * self.slowness
         answer = None
         while time.monotonic() < deadline and self.keeper.poll() is None:
             answer = self.run(
@@ -74,7 +76,13 @@ class Host:
             if answer.stdout.split() and answer.stdout.split()[-1] == "active":
                 return
             time.sleep(0.2)
-        raise HostError(f"{self.recipe.name} is not up after {BOOTED_WITHIN_S} s: {answer}")
+        raise HostError(f"{self.recipe.name} is not up, its last answer was: {answer}")
+
+    def keep_home(self, name: str) -> None:
+        """Keep a copy of its home folders as they are now, from which other hosts may begin."""
+        assert self.keeper.stdin
+        print(name, file=self.keeper.stdin, flush=True)
+        _facts(self.keeper, "its home could not be kept")
 
     def journal(self, options: str = "--boot --no-pager") -> str:
         """The journal of the system and of every user."""
@@ -111,8 +119,8 @@ class Host:
 
 
 @contextmanager
-def running_host(name: str) -> Iterator[Host]:
-    """A freshly booted host, thrown away at the end, whatever happened."""
+def running_host(name: str, home: str = "") -> Iterator[Host]:
+    """A freshly booted host, with a kept home if so asked; thrown away at the end, whatever happened."""
     requirements.check()
     subprocess.run(requirements.as_root(*_tests_hosts("build", name)), cwd=CHECKOUT, check=True)
     with tempfile.TemporaryDirectory(prefix="ai-semble-host-") as folder:
@@ -124,11 +132,13 @@ def running_host(name: str) -> Iterator[Host]:
             "public_key": key.with_suffix(".pub").read_text(encoding="ascii"),
             "ca_bundle": ca_bundle(),
             "environment": environment(),
+            "home": home,
         }
         with _start_keeper(order) as keeper:
             try:
                 facts = _facts(keeper, "it did not boot")
-                host = Host(HOSTS[name], keeper, Ssh(facts["address"], key), facts["our_address"])
+                ssh = Ssh(facts["address"], key)
+                host = Host(HOSTS[name], keeper, ssh, facts["our_address"], facts["slowness"])
                 host.wait_until_up()
                 yield host
                 host.stop()

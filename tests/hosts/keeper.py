@@ -16,14 +16,16 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+from uuid import uuid4
 
-from tests.hosts import cgroups, register
-from tests.hosts.building import USER, root_of, write
+from tests.hosts import cgroups, emulator, register
+from tests.hosts.building import copy_home, keep_home, root_of, write
 from tests.hosts.network import Network
-from tests.hosts.recipes import CACHE, HOSTS
+from tests.hosts.recipes import CACHE, HOSTS, HostRecipe, VmRecipe
 from tests.hosts.requirements import SYSTEM_PATH
 
-ASKED_TO_BOOT_AGAIN = 133
+NSPAWN_BOOTS_AGAIN = 133
+KEYS = "/etc/ssh/authorized_keys"
 SETTINGS = {
     "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1",
     "SYSTEMD_SECCOMP": "0",
@@ -38,12 +40,13 @@ RESOLVERS = (Path("/run/systemd/resolve/resolv.conf"), Path("/etc/resolv.conf"))
 
 @dataclass(frozen=True)
 class Order:
-    """What whoever starts a keeper wants: a host, who may log in, and a certificate bundle to trust."""
+    """What whoever starts a keeper wants: a host, who may log in, what it trusts, and the name of a kept home."""
 
     recipe: str
     public_key: str
     ca_bundle: str = ""
     environment: str = ""
+    home: str = ""
 
 
 def keep(order: Order) -> None:
@@ -56,7 +59,7 @@ def keep(order: Order) -> None:
     try:
         _prepare(order, entry.network, run_folder)
         with (run_folder / "console").open("wb") as console:
-            _boot_until_told(root_of(HOSTS[order.recipe]), entry.network, run_folder, console)
+            _boot_until_told(HOSTS[order.recipe], entry.network, run_folder, console)
     finally:
         register.leave(entry)
 
@@ -67,29 +70,26 @@ def _prepare(order: Order, network: Network, run_folder: Path) -> None:
     for name in ("changes", "work", "root"):
         (run_folder / name).mkdir(parents=True)
     # Not on an overlay: Podman's own overlays need a real file system below them.
-    original = root_of(HOSTS[order.recipe])
-    subprocess.run(["cp", "--archive", f"{original}/home", f"{run_folder}/home"], check=True)
+    recipe = HOSTS[order.recipe]
+    copy_home(recipe, order.home, run_folder / "home")
     write(root / "etc/hostname", f"{order.recipe}\n")
     write(root / "etc/hosts", f"127.0.0.1 localhost {order.recipe}\n::1 localhost\n")
     # Its name sorts before systemd's own 80-container-host0.network.
     write(root / "etc/systemd/network/10-host0.network", network.inside())
     write(root / "etc/resolv.conf", _resolver())
     write(root / "etc/environment", order.environment)
-    for home, owner in ((root / "root", None), (run_folder / "home" / USER, USER)):
-        write(home / ".ssh/authorized_keys", order.public_key, 0o600)
-        (home / ".ssh").chmod(0o700)
-        if owner:
-            numbers = home.stat()
-            for path in (home / ".ssh", home / ".ssh/authorized_keys"):
-                os.chown(path, numbers.st_uid, numbers.st_gid)
-    (root / "etc/ssh").mkdir()
+    write(root / "etc/ssh/sshd_config.d/keys.conf", f"AuthorizedKeysFile {KEYS}\n")
+    write(root / KEYS.removeprefix("/"), order.public_key)
     make_key = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{root}/etc/ssh/ssh_host_ed25519_key"]
     subprocess.run(make_key, check=True)
     if order.ca_bundle:
         write(root / "etc/ssl/certs/ca-certificates.crt", Path(order.ca_bundle).read_text(encoding="utf-8"))
-    if not cgroups.delegates_pids():
+    if not (isinstance(recipe, VmRecipe) or cgroups.delegates_pids()):
         # Podman sets a limit by default, and cannot where the controller is not ours.
         write(root / "etc/containers/containers.conf", "[containers]\npids_limit=0\n")
+    if isinstance(recipe, VmRecipe):
+        write(root / "etc/machine-id", f"{uuid4().hex}\n")  # or it would do much at its first boot
+        emulator.make_disk(recipe, run_folder)
 
 
 def _resolver() -> str:
@@ -103,35 +103,54 @@ def _resolver() -> str:
     raise RuntimeError("no name server that a host can reach; put one into /etc/resolv.conf")
 
 
-def _boot_until_told(shared: Path, network: Network, run_folder: Path, console: BinaryIO) -> None:
+def _boot_until_told(recipe: HostRecipe, network: Network, run_folder: Path, console: BinaryIO) -> None:
     boots = 0
     while True:
-        with _nspawn(shared, network.machine, run_folder, console) as nspawn:
+        with _started(_command(recipe, network.machine, run_folder), network.machine, console) as process:
             try:
-                _plug_in(nspawn, network)
+                _plug_in(process, network)
                 boots += 1
-                _tell(boots=boots, address=network.host_address, our_address=network.our_address)
-                if _told_to_stop(nspawn):
+                _tell(
+                    boots=boots,
+                    address=network.host_address,
+                    our_address=network.our_address,
+                    slowness=_slowness(recipe),
+                )
+                if _told_to_stop(process, run_folder):
                     return
             finally:
-                nspawn.kill()  # the host is thrown away: no orderly shutdown
-        if nspawn.returncode != ASKED_TO_BOOT_AGAIN:
-            raise RuntimeError(
-                f"the host ended by itself, status {nspawn.returncode}; its console: {console.name}"
-            )
+                process.kill()  # the host is thrown away: no orderly shutdown
+        if process.returncode != _asked_to_boot_again(recipe):
+            said = "\n".join(Path(console.name).read_text(errors="replace").splitlines()[-30:])
+            raise RuntimeError(f"the host ended by itself, status {process.returncode}; its console:\n{said}")
 
 
-def _nspawn(shared: Path, machine: str, run_folder: Path, console: BinaryIO) -> subprocess.Popen[bytes]:
-    layers = f"lowerdir={shared},upperdir={run_folder}/changes,workdir={run_folder}/work"
+def _command(recipe: HostRecipe, machine: str, run_folder: Path) -> list[str]:
+    if isinstance(recipe, VmRecipe):
+        return emulator.command(recipe, machine, run_folder)
+    layers = f"lowerdir={root_of(recipe)},upperdir={run_folder}/changes,workdir={run_folder}/work"
     root = f"{run_folder}/root"
-    command = [
-        *TOGETHER, "sh", "-c", 'mount -t overlay -o "$0" overlay "$1" && shift && exec "$@"', layers, root,
+    return [
+        "sh", "-c", 'mount -t overlay -o "$0" overlay "$1" && shift && exec "$@"', layers, root,
         "systemd-nspawn", f"--directory={root}", f"--bind={run_folder}/home:/home", "--boot",
         f"--machine={machine}", "--register=no", "--keep-unit",
         # A network of its own: see network.py.
         "--network-veth", "--resolv-conf=off", "--capability=all", "--private-users=no", "--bind=/dev/fuse",
         "--bind=/dev/net/tun", "--system-call-filter=add_key keyctl bpf perf_event_open",
     ]  # fmt: skip
+
+
+def _slowness(recipe: HostRecipe) -> int:
+    return emulator.slowness() if isinstance(recipe, VmRecipe) else 1
+
+
+def _asked_to_boot_again(recipe: HostRecipe) -> int:
+    """The status with which a host ends that wants to boot; QEMU tells it from switching off by nothing."""
+    return 0 if isinstance(recipe, VmRecipe) else NSPAWN_BOOTS_AGAIN
+
+
+def _started(command: list[str], machine: str, console: BinaryIO) -> subprocess.Popen[bytes]:
+    command = [*TOGETHER, *command]
     groups: list[Path] = []
     if cgroups.systemd_is_here():
         command = [*cgroups.scope(machine), *command]
@@ -148,21 +167,25 @@ def _nspawn(shared: Path, machine: str, run_folder: Path, console: BinaryIO) -> 
     )
 
 
-def _plug_in(nspawn: subprocess.Popen[bytes], network: Network) -> None:
+def _plug_in(process: subprocess.Popen[bytes], network: Network) -> None:
     deadline = time.monotonic() + 60
     while network.cable_index() is None:
-        if nspawn.poll() is not None or time.monotonic() > deadline:
+        if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError("the host did not start")
         time.sleep(0.05)
     network.plug_in()
 
 
-def _told_to_stop(nspawn: subprocess.Popen[bytes]) -> bool:
-    """Wait until standard input or the host ends; whether it was the former."""
-    while nspawn.poll() is None:
+def _told_to_stop(process: subprocess.Popen[bytes], run_folder: Path) -> bool:
+    """Wait until standard input or the host ends; whether it was the former. A line in between names a home to keep."""
+    while process.poll() is None:
         readable, _, _ = select.select([sys.stdin], [], [], 0.2)
-        if readable and not os.read(sys.stdin.fileno(), 1024):
-            return True
+        if readable:
+            line = os.read(sys.stdin.fileno(), 1024)
+            if not line:
+                return True
+            keep_home(run_folder / "home", line.decode().strip())
+            _tell(kept=line.decode().strip())
     return False
 
 

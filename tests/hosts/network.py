@@ -43,7 +43,7 @@ class Network:
 
     def inside(self) -> str:
         """What systemd-networkd reads in the host."""
-        return f"[Match]\nName=host0\n[Network]\nAddress={self.host_address}/24\nGateway={self.our_address}\n"
+        return f"[Match]\nName=host0 eth0\n[Network]\nAddress={self.host_address}/24\nGateway={self.our_address}\n"
 
     def start_translation(self) -> None:
         """NAT by a table of our own, and nothing in anybody else's."""

@@ -22,6 +22,14 @@ PODMAN = (
     "podman", "crun", "netavark", "aardvark-dns", "slirp4netns", "uidmap", "fuse-overlayfs", "catatonit",
     "nftables",
 )  # fmt: skip
+# For the tests of what needs a kernel of its own; those that build a policy are what its users install, too.
+KERNEL = ("linux-image-cloud-amd64", "initramfs-tools")
+SECURITY = (
+    "apparmor", "apparmor-utils", "auditd", "checkpolicy", "firewalld", "policycoreutils",
+    "policycoreutils-python-utils", "selinux-policy-default", "selinux-policy-dev", "semodule-utils",
+)  # fmt: skip
+# By what confines programs.
+KERNELS = {"apparmor": "security=apparmor", "selinux": "security=selinux selinux=1 enforcing=1"}
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,17 @@ class HostRecipe(Recipe):
     backend: str = ""
 
 
+@dataclass(frozen=True)
+class VmRecipe(HostRecipe):
+    """A host with a kernel of its own, in QEMU. Those that differ only in the kernel's options share a root."""
+
+    kernel_options: str = ""
+
+    @property
+    def key(self) -> str:
+        return HostRecipe("vm", self.suite, self.packages).key
+
+
 HOSTS = {
     recipe.name: recipe
     for recipe in (
@@ -64,8 +83,20 @@ HOSTS = {
             (*SYSTEM, *TOOLS, *PODMAN, "iptables", "containers-storage"),
             backend="kube",
         ),
+        *(
+            VmRecipe(
+                f"debian13-{name}",
+                "trixie",
+                (*SYSTEM, *TOOLS, *PODMAN, "passt", "systemd-resolved", *KERNEL, *SECURITY),
+                backend="quadlet",
+                kernel_options=options,
+            )
+            for name, options in KERNELS.items()
+        ),
     )
 }
+# What runs them: older QEMUs crash where they must emulate the processor.
+EMULATOR = Recipe("emulator", "trixie", ("qemu-system-x86",))
 # The same packages as docker.io/library/debian:trixie-slim, which cannot be pulled everywhere.
 BASE_IMAGE = Recipe("base-image", "trixie")
 

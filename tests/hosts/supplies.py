@@ -65,24 +65,40 @@ def put_models(host: Host) -> None:
     )
 
 
+def tree_of(*folders: str) -> str:
+    """What identifies the checkout's folders as they are now; with what is not committed yet."""
+    with tempfile.TemporaryDirectory(prefix="ai-semble-tree-") as folder:
+        tree = _write_tree(Path(folder, "objects.git"))
+        return _git(CHECKOUT, "ls-tree", "-d", tree, *folders, **_inside(Path(folder, "objects.git")))
+
+
 def _bundle(scratch: Path, bundle: Path) -> None:
-    """One commit on top of HEAD with the working tree. Its objects go to a repository of their own."""
-    git_folder = _git(CHECKOUT, "rev-parse", "--path-format=absolute", "--git-common-dir")
-    head = _git(CHECKOUT, "rev-parse", "HEAD")
-    _git(CHECKOUT, "init", "--quiet", "--bare", str(scratch))
-    (scratch / "objects/info/alternates").write_text(f"{git_folder}/objects\n", encoding="utf-8")
-    mine = {"GIT_DIR": str(scratch), "GIT_WORK_TREE": str(CHECKOUT), "GIT_INDEX_FILE": str(scratch / "index")}
-    _git(CHECKOUT, "read-tree", head, **mine)
-    _git(CHECKOUT, "add", "--all", **mine)
-    tree = _git(CHECKOUT, "write-tree", **mine)
+    """One commit on top of HEAD with the working tree."""
+    tree, mine = _write_tree(scratch), _inside(scratch)
     author = {
         f"GIT_{role}_{field}": value
         for role in ("AUTHOR", "COMMITTER")
         for field, value in (("NAME", "tests"), ("EMAIL", "tests@localhost"))
     }
+    head = _git(CHECKOUT, "rev-parse", "HEAD")
     commit = _git(CHECKOUT, "commit-tree", tree, "-p", head, "-m", "The working tree", **mine, **author)
     _git(CHECKOUT, "update-ref", "refs/heads/main", commit, **mine)
     _git(CHECKOUT, "bundle", "create", "--quiet", str(bundle), "refs/heads/main", **mine)
+
+
+def _write_tree(scratch: Path) -> str:
+    """The working tree, as git names it. Its objects go to a repository of their own."""
+    git_folder = _git(CHECKOUT, "rev-parse", "--path-format=absolute", "--git-common-dir")
+    _git(CHECKOUT, "init", "--quiet", "--bare", str(scratch))
+    (scratch / "objects/info/alternates").write_text(f"{git_folder}/objects\n", encoding="utf-8")
+    mine = _inside(scratch)
+    _git(CHECKOUT, "read-tree", _git(CHECKOUT, "rev-parse", "HEAD"), **mine)
+    _git(CHECKOUT, "add", "--all", **mine)
+    return _git(CHECKOUT, "write-tree", **mine)
+
+
+def _inside(scratch: Path) -> dict[str, str]:
+    return {"GIT_DIR": str(scratch), "GIT_WORK_TREE": str(CHECKOUT), "GIT_INDEX_FILE": str(scratch / "index")}
 
 
 def _git(folder: Path, *words: str, **variables: str) -> str:

@@ -1,0 +1,37 @@
+"""Home folders in which Ai-semble is installed already, for hosts that are too slow to build images.
+
+What a home holds is made by `setup.sh` on an ordinary host, whose Podman is the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from tests.hosts import building
+from tests.hosts.environment import Installed, install
+from tests.hosts.host import running_host
+from tests.hosts.recipes import BASE_IMAGE, host_for
+from tests.hosts.supplies import tree_of
+
+# What `setup.sh` reads.
+INSTALLED = ("configs", "containers", "scripts", "security")
+
+
+def kept_home() -> str:
+    """The name of a kept home with this checkout as it is now; made first if there is none, which takes minutes."""
+    name = _name()
+    if not building.home(name).exists():
+        with running_host(host_for("quadlet").name) as host:
+            keep(install(host))
+    return name
+
+
+def keep(installed: Installed) -> None:
+    """Keep the home of a host on which `setup.sh` has just ended."""
+    installed.host.keep_home(_name())
+
+
+def _name() -> str:
+    parts = [host_for("quadlet").key, BASE_IMAGE.key, tree_of(*INSTALLED)]
+    return f"home-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]}"
