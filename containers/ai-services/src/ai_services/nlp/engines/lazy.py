@@ -7,6 +7,7 @@ import gc
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -16,29 +17,37 @@ from ai_semble.errors import AiSembleError
 from ai_semble.health import HealthBoard
 from ai_semble.logs import get_logger
 from ai_semble.schemas.health import ModelState, ModelStatus
+from ai_services.models.errors import ModelDamaged
 from ai_services.nlp.errors import ModelFailed
 
 T = TypeVar("T")
 
 
-class Lazy(Generic[T]):
-    """One model: `get` opens it once, whoever asks first, and blocks until it is there.
-
-    `locate` gives the model's folder by name, or raises ModelNotInstalled.
+@dataclass(frozen=True)
+class Source:
+    """Where models are: `locate` gives a folder, or raises ModelNotInstalled; `verify` reads it through, or raises
+    ModelDamaged.
     """
+
+    locate: Callable[[str], Path]
+    verify: Callable[[str], None]
+
+
+class Lazy(Generic[T]):
+    """One model: `get` opens it once, whoever asks first, and blocks until it is there."""
 
     def __init__(
         self,
         name: str,
         task: str,
         *,
-        locate: Callable[[str], Path],
+        source: Source,
         open_: Callable[[Path], T],
         health: HealthBoard,
     ) -> None:
         self.name = name
         self.task = task
-        self._locate = locate
+        self._source = source
         self._open = open_
         self._health = health
         self._lock = threading.Lock()
@@ -51,7 +60,7 @@ class Lazy(Generic[T]):
     def announce(self) -> bool:
         """Report whether the model is installed, without opening it."""
         try:
-            self._locate(self.name)
+            self._source.locate(self.name)
         except AiSembleError as error:
             self._report(ModelState.NOT_INSTALLED, detail=error.user_hint)
             return False
@@ -67,11 +76,15 @@ class Lazy(Generic[T]):
         return self._value
 
     def _load(self) -> T:
-        folder = self._locate(self.name)
+        folder = self._source.locate(self.name)
         self._report(ModelState.LOADING)
         began, before = time.perf_counter(), _resident()
         try:
+            self._source.verify(self.name)
             value = self._open(folder)
+        except ModelDamaged as error:
+            self._report(ModelState.FAILED, detail=error.detail)
+            raise
         except Exception as error:  # whatever a library raises over a damaged file
             self._report(ModelState.FAILED, detail=f"{type(error).__name__}: {error}")
             raise ModelFailed(f"the model `{self.name}` could not be opened: {error}") from error

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 
 from ai_semble.health import HealthBoard
@@ -11,13 +12,13 @@ from ai_services.nlp.engines.asari import JapaneseSentiment
 from ai_services.nlp.engines.encoder import SentenceEncoder
 from ai_services.nlp.engines.identifier import LanguageIdentifier
 from ai_services.nlp.engines.japanese import JapaneseWords
-from ai_services.nlp.engines.lazy import Lazy
+from ai_services.nlp.engines.lazy import Lazy, Source
 from ai_services.nlp.engines.pipelines import EnglishPipeline, JapaneseNames
 from ai_services.nlp.engines.vader import EnglishSentiment
 
-Locate = Callable[[str], Path]
-
 EMBEDDING_MODEL = "use-multilingual-v3"
+# What comes with a Python package, which finds its own files.
+_PACKAGES = Source(locate=lambda _: Path(), verify=lambda _: None)
 
 
 @dataclass(frozen=True)
@@ -33,42 +34,24 @@ class Engines:
     japanese_sentiment: Lazy[JapaneseSentiment]
 
     @classmethod
-    def create(cls, locate: Locate, health: HealthBoard) -> Engines:
-        """`locate` gives the folder of an installed model, or raises ModelNotInstalled. Nothing is opened."""
-
-        def library(_: str) -> Path:
-            return Path()  # comes with a Python package, which finds its own files
-
-        words = Lazy(
-            "sudachidict-core", "japanese-words", locate=library, open_=JapaneseWords.open, health=health
-        )
+    def create(cls, models: Source, health: HealthBoard) -> Engines:
+        """Nothing is opened."""
+        installed = partial(Lazy, source=models, health=health)
+        packaged = partial(Lazy, source=_PACKAGES, health=health)
+        words = packaged("sudachidict-core", "japanese-words", open_=JapaneseWords.open)
         return cls(
-            encoder=Lazy(
-                EMBEDDING_MODEL, "embedding", locate=locate, open_=SentenceEncoder.open, health=health
-            ),
-            identifier=Lazy(
-                "lid-176", "language", locate=locate, open_=LanguageIdentifier.open, health=health
-            ),
-            english=Lazy(
-                "en-core-web-sm", "english-entities", locate=locate, open_=EnglishPipeline.open, health=health
-            ),
-            english_sentiment=Lazy(
-                "vader", "english-sentiment", locate=library, open_=EnglishSentiment.open, health=health
-            ),
+            encoder=installed(EMBEDDING_MODEL, "embedding", open_=SentenceEncoder.open),
+            identifier=installed("lid-176", "language", open_=LanguageIdentifier.open),
+            english=installed("en-core-web-sm", "english-entities", open_=EnglishPipeline.open),
+            english_sentiment=packaged("vader", "english-sentiment", open_=EnglishSentiment.open),
             japanese_words=words,
-            japanese_names=Lazy(
+            japanese_names=installed(
                 "ja-ginza",
                 "japanese-entities",
-                locate=locate,
                 open_=lambda folder: JapaneseNames.open(folder, words.get()),
-                health=health,
             ),
-            japanese_sentiment=Lazy(
-                "asari-sentiment-ja",
-                "japanese-sentiment",
-                locate=locate,
-                open_=JapaneseSentiment.open,
-                health=health,
+            japanese_sentiment=installed(
+                "asari-sentiment-ja", "japanese-sentiment", open_=JapaneseSentiment.open
             ),
         )
 

@@ -28,13 +28,15 @@ STEADY_AFTER_S = 60.0
 class LlamaEngine:
     """Loads the model at the start, or at its first use with `lazy`, and again whenever its process ends.
 
-    `locate` gives the path of the GGUF file, or raises what callers are to be told.
+    `locate` gives the path of the GGUF file, and `verify` reads its model through; both raise what callers are to be
+    told.
     """
 
     def __init__(
         self,
         settings: Settings,
         locate: Callable[[], Path],
+        verify: Callable[[], None],
         *,
         lazy: bool,
         cancel_limit_s: float,
@@ -42,6 +44,7 @@ class LlamaEngine:
     ) -> None:
         self._settings = settings
         self._locate = locate
+        self._verify = verify
         self._report = report
         self._cancel_limit_s = cancel_limit_s
         self._host: HostProcess | None = None
@@ -99,6 +102,7 @@ class LlamaEngine:
         path = await asyncio.to_thread(self._locate)
         self._settled.clear()
         self._set(EngineStatus(EngineState.LOADING, self._promised()))
+        await asyncio.to_thread(self._verify)
         host = await HostProcess.spawn(self._cancel_limit_s)
         try:
             started = time.monotonic()
