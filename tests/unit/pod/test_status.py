@@ -128,9 +128,10 @@ def test_what_confines_all_services_is_one_line() -> None:
     assert confinement_line() == "", "where nothing is known, nothing is said"
 
 
-def test_a_service_that_a_layer_does_not_confine_is_named() -> None:
+@pytest.mark.parametrize("label", [" unconfined", " crun (unconfined)"])
+def test_a_service_that_a_layer_does_not_confine_is_named(label: str) -> None:
     others = [confined(name) for name in SERVICES if name != "nlp"]
-    free = confined("nlp", AppArmor=" unconfined", Label=" unconfined", Seccomp="\t0", NoNewPrivs="\t0")
+    free = confined("nlp", AppArmor=label, Label=label, Seccomp="\t0", NoNewPrivs="\t0")
     assert confinement_line(*others, free) == (
         "orchestrator, llm, vision, data-processor: seccomp, AppArmor, no new privileges; nlp: nothing"
     )

@@ -32,7 +32,8 @@ class Confinement:
         return cls(
             values.get("Seccomp") == _FILTERED,
             values.get("NoNewPrivs") == "1",
-            "" if profile == "unconfined" else profile,
+            # Also a profile with a name may confine nothing: that of crun, which what it starts keeps.
+            "" if profile.endswith(("unconfined", "(unconfined)")) else profile,
             label if label.count(":") >= _CONTEXT_PARTS - 1 else "",
             values.get("Enforcing") == "1",
         )
