@@ -25,6 +25,24 @@ pod_make_secret() {
   "$1_make_secret" || die "the services' shared secret could not be made" "The lines above say why; then run it again."
 }
 
+# pod_label_volumes - each volume for its own service, where the module is installed; else for any container, as Podman does
+#
+# Only while nothing runs: a service that runs in its old domain would lose its files.
+pod_label_volumes() {
+  local name
+  has_selinux || return 0
+  for name in models data state; do
+    if has_selinux_module; then
+      selinux_label "$(pod_volume "$name")" "ai_semble_${name}_file_t"
+    else
+      selinux_label "$(pod_volume "$name")" container_file_t
+    fi
+  done
+}
+
+# pod_volume NAME - what Podman calls it; all environments share the models
+pod_volume() { if [[ "$1" == models ]]; then echo "$POD_MODELS"; else echo "$PREFIX-$1"; fi; }
+
 # random_token - on stdout, for a pipe; never an argument, which others could see
 random_token() { od -An -v -tx1 -N 32 /dev/urandom | tr -d ' \n'; }
 
@@ -45,6 +63,7 @@ pod_models() (
     options+=(--volume "$(config_home)/ai-semble:/etc/ai-semble:ro,z")
   fi
   if [[ -t 2 && -t 0 ]]; then options+=(--tty); fi
+  mapfile -t -O "${#options[@]}" options < <(selinux_options models_fetcher)
   private="$(private_folder)"
   trap 'rm -rf "$private"' EXIT
   fetching_options "$private" >"$private/options"
@@ -61,7 +80,10 @@ pod_render() {
   if [[ -z "$port" ]] && "${backend}_is_installed"; then port="$("${backend}_port")"; fi
   if [[ -n "$port" ]]; then options+=(--port "$port"); fi
   if [[ "$(gpu_state)" == usable ]]; then options+=(--gpu); fi
-  if [[ "$(podman info --format '{{.Host.Security.SELinuxEnabled}}')" == true ]]; then options+=(--selinux); fi
+  if [[ "$(podman info --format '{{.Host.Security.SELinuxEnabled}}')" == true ]]; then
+    options+=(--selinux)
+    if has_selinux_module; then options+=(--selinux-module); fi
+  fi
   in_image "$POD_BASE" --network none --user root --volume "$folder:/out:z" -- ai-semble units render \
     --backend "$backend" --podman "$(podman_version)" \
     --limits "$(pod_limits)" --config-dir "$(config_home)/ai-semble" --output /out "${options[@]}" "$@"
@@ -133,6 +155,7 @@ pod_setup() {
     pod_images_exist || die "there are not all images: $(printf 'localhost/ai-semble/%s:latest ' "${IMAGES[@]}")" \
       "Load them (podman load --input FILE), or build them: ./scripts/setup.sh without --no-images"
   fi
+  if ! pod_is_running "$backend"; then pod_label_volumes; fi
   if [[ -n "$models" ]]; then
     say "== models"
     pod_fetch_models

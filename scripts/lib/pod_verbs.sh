@@ -18,6 +18,8 @@ pod_start() {
     say "Ai-semble is already running"
   else
     say "Starting the pod $PREFIX"
+    pod_check_domains "$backend"
+    pod_label_volumes
     "${backend}_prepare"
     systemctl --user daemon-reload
     # shellcheck disable=SC2046 # names of units have no spaces
@@ -28,6 +30,15 @@ pod_start() {
     pod_wait "$backend" || true
   fi
   pod_status "$backend" --started
+}
+
+# pod_check_domains BACKEND - no container starts in a domain that the kernel does not know any more
+pod_check_domains() {
+  if ! has_selinux || has_selinux_module; then return; fi
+  if pod_installed "$1" | xargs -r -d '\n' grep -qsE 'ai_semble_[a-z_]+_t$'; then
+    die "the units name domains of the SELinux module ai_semble, which is not installed" \
+      "sudo ./scripts/install-security.sh brings it back; ./scripts/setup.sh writes units that do without it."
+  fi
 }
 
 # pod_wait BACKEND - until all are healthy; fails when that will not come, or not in time
