@@ -66,6 +66,20 @@ async def test_a_picture_is_fetched_with_its_type(files: Upstream) -> None:
     assert not {"cookie", "authorization", "x-request-id", "referer"} & set(seen.headers)
 
 
+@attack(
+    threat="A service that was taken over sends data away in a URL",
+    control="`network.egress = none`: nothing is fetched, not even what is allowed otherwise",
+    file="containers/orchestrator/src/orchestrator/fetcher/fetcher.py",
+)
+async def test_without_egress_nothing_is_fetched(files: Upstream) -> None:
+    config = FetchConfig(allowed_private_hosts=(f"127.0.0.1:{files.port}",))
+    closed = Fetcher(config, Metrics("orchestrator"), egress=False)
+    with pytest.raises(UrlNotAllowed) as caught:
+        await fetch(closed, f"{files.url}/a.png")
+    assert "network.egress" in caught.value.user_hint
+    assert not files.seen
+
+
 # What somebody would try in order to reach a service on this machine, its network or its cloud.
 ATTEMPTS = [
     "http://127.0.0.1:{port}/",

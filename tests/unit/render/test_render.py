@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from configparser import ConfigParser
+from pathlib import Path
 
 import pytest
 
 from ai_semble.errors import InvalidConfiguration
-from ai_semble.render.commands import parse_limits
+from ai_semble.render.commands import parse_limits, write
 from ai_semble.render.keys import entries
 from ai_semble.render.quadlet import files as quadlets
 from ai_semble.render.variants import Controller, Environment, Host, Version
@@ -35,6 +36,16 @@ def test_only_the_api_is_published_and_only_on_loopback(minor: int) -> None:
     files = quadlets(Host(Version(5, minor)), Environment())
     published = [line for text in files.values() for line in values(text, "PublishPort")]
     assert published == ["127.0.0.1:8080:8080"]
+
+
+@pytest.mark.parametrize(("egress", "expected"), [("none", ["true"]), ("guarded", [])])
+def test_the_network_has_a_way_out_or_not_as_configured(
+    egress: str, expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("AI_SEMBLE_NETWORK__EGRESS", egress)
+    write(output=tmp_path / "units")
+    assert values((tmp_path / "units/ai-semble.network").read_text(), "Internal") == expected
 
 
 def test_the_development_pod_publishes_every_service_on_loopback() -> None:

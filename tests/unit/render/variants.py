@@ -52,6 +52,8 @@ VARIANTS = {
     "podman-4.9-selinux": Variant(Host(Version(4, 9), selinux=True)),
     "podman-4.9-selinux-module": Variant(Host(Version(4, 9), selinux=True, selinux_module=True)),
     "podman-4.3-exposed": Variant(Host(Version(4, 3)), Environment(exposed=Exposed("0.0.0.0"))),  # noqa: S104 - it is
+    "podman-5.4-no-egress": Variant(Host(Version(5, 4)), Environment(internal=True)),
+    "podman-4.3-no-egress": Variant(Host(Version(4, 3)), Environment(internal=True)),
     "podman-4.3-development": Variant(
         Host(Version(4, 3), limits=_NONE), Environment.of("default", source="/home/you/ai-semble")
     ),

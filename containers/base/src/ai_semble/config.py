@@ -102,6 +102,16 @@ class ExposeConfig(Section):
     )
 
 
+class NetworkConfig(Section):
+    """What an environment reaches."""
+
+    egress: Literal["guarded", "none"] = Field(
+        "guarded",
+        description="Whether the environment reaches other machines. `guarded`: it may, and URLs in requests are "
+        "fetched by the rules of `fetch`. `none`: no URL is fetched, and the pod's network has no way out.",
+    )
+
+
 class ResourcesConfig(Section):
     """What the services of this machine share."""
 
@@ -286,6 +296,7 @@ class Config(Section):
     server: ServerConfig = ServerConfig()
     access: AccessConfig = AccessConfig()
     expose: ExposeConfig = ExposeConfig()
+    network: NetworkConfig = NetworkConfig()
     orchestrator: OrchestratorConfig = OrchestratorConfig()
     llm: LlmConfig = LlmConfig()
     vision: VisionConfig = VisionConfig()

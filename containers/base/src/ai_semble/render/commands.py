@@ -45,9 +45,11 @@ def write(
         str, typer.Option(help="The configuration folder on the host (only for kube).")
     ] = Host.config_dir,
 ) -> None:
-    """Write all files of an environment. Where other machines reach it stands in the configuration, as `expose`."""
-    expose = load_config().expose
+    """Write all files of an environment. What it reaches, and who reaches it, stands in the configuration."""
+    config = load_config()
+    expose = config.expose
     exposed = Exposed(expose.address, expose.port) if expose.address else None
+    made = Environment.of(environment, port, dev, exposed=exposed, internal=config.network.egress == "none")
     host = Host(
         podman=Version.parse(podman or _DEFAULT_VERSIONS[backend]),
         limits=parse_limits(limits),
@@ -61,7 +63,7 @@ def write(
             f"Podman {host.podman} cannot run {backend}", hint=f"Use --backend {host.backend}."
         )
     output.mkdir(parents=True, exist_ok=True)
-    for name, text in render(host, Environment.of(environment, port, dev, exposed)).items():
+    for name, text in render(host, made).items():
         (output / name).write_text(text, encoding="utf-8")
 
 

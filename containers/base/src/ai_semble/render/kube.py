@@ -67,7 +67,11 @@ def _pod(host: Host, environment: Environment) -> Mapping[str, Value]:
         "metadata": {
             "name": environment.prefix,
             "labels": {"app": environment.prefix},
-            "annotations": {f"{_PROFILE_OF}{c.service.name}": f"localhost/{c.seccomp}" for c in CONTAINERS},
+            "annotations": {
+                **{f"{_PROFILE_OF}{c.service.name}": f"localhost/{c.seccomp}" for c in CONTAINERS},
+                # Read by scripts/lib/backends/kube.sh, since the network is made before the pod.
+                **({"ai-semble/network": "internal"} if environment.internal else {}),
+            },
         },
         "spec": {
             "restartPolicy": "Always",

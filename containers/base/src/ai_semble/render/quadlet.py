@@ -109,7 +109,10 @@ def _network(host: Host, environment: Environment) -> str:
         "The network of the pod, apart from those of other environments.",
         {
             "Unit": [("Description", f"Ai-semble: the network {environment.network}")],
-            "Network": [("NetworkName", environment.network)],
+            "Network": [
+                ("NetworkName", environment.network),
+                *([("Internal", "true")] if environment.internal else []),
+            ],
         },
     )
 

@@ -87,15 +87,23 @@ class Environment:
     # The development pod runs the code of this checkout and reloads it.
     source: str = ""
     exposed: Exposed | None = None
+    # Its network has no way out.
+    internal: bool = False
 
     @classmethod
     def of(
-        cls, name: str, port: int | None = None, source: str = "", exposed: Exposed | None = None
+        cls,
+        name: str,
+        port: int | None = None,
+        source: str = "",
+        *,
+        exposed: Exposed | None = None,
+        internal: bool = False,
     ) -> Environment:
         """With the defaults of a normal or a development environment; no port is the default one."""
         if source:
-            return cls("dev" if name == "default" else name, port or DEV_PORT, source)
-        return cls(name, port or ORCHESTRATOR.port, exposed=exposed)
+            return cls("dev" if name == "default" else name, port or DEV_PORT, source, internal=internal)
+        return cls(name, port or ORCHESTRATOR.port, exposed=exposed, internal=internal)
 
     @property
     def prefix(self) -> str:

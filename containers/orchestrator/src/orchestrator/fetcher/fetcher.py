@@ -44,9 +44,19 @@ class Fetched:
 class Fetcher:
     """The one fetcher of an orchestrator."""
 
-    def __init__(self, config: FetchConfig, metrics: Metrics, tls: ssl.SSLContext | None = None) -> None:
-        """`tls` says whose certificates are trusted; by default those that the system trusts."""
+    def __init__(
+        self,
+        config: FetchConfig,
+        metrics: Metrics,
+        tls: ssl.SSLContext | None = None,
+        *,
+        egress: bool = True,
+    ) -> None:
+        """`tls` says whose certificates are trusted; by default those that the system trusts. Without `egress`
+        nothing is fetched.
+        """
         self._config = config
+        self._egress = egress
         self._tls = tls
         self._exempt = frozenset(host.lower() for host in config.allowed_private_hosts)
         self._running = 0
@@ -59,6 +69,11 @@ class Fetcher:
         Raises InvalidUrl, UrlNotAllowed, UrlFetchFailed, UrlTimeout, UrlTooLarge, UrlWrongType, Overloaded;
         the chunks raise them too.
         """
+        if not self._egress:
+            raise UrlNotAllowed(
+                "This environment reaches no other machine",
+                hint="Send the bytes themselves; with `network.egress` = `guarded` public addresses are fetched.",
+            )
         if self._running >= self._config.max_parallel:
             raise Overloaded(f"{self._running} URLs are being fetched already", retry_after=2)
         self._running += 1
