@@ -1,0 +1,12 @@
+# The network of a pod. Whether it has a way out is decided when it is made. Sourced by deploy.sh and setup.sh.
+# shellcheck shell=bash
+
+# pod_fit_network BACKEND - take away a network that was made for other settings; the backend makes it anew
+pod_fit_network() {
+  local is wish=false
+  is="$(podman network inspect --format '{{.Internal}}' "$PREFIX" 2>/dev/null)" || return 0
+  if "$1_is_internal"; then wish=true; fi
+  [[ "$is" == "$wish" ]] || podman network rm "$PREFIX" >/dev/null ||
+    die "the network $PREFIX has to be made anew, since network.egress has changed, and something uses it" \
+      "podman ps --all --filter network=$PREFIX shows what; end that, then start again."
+}

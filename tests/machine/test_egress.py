@@ -1,0 +1,66 @@
+"""`network.egress = "none"`: the pod answers as ever, and nothing of it reaches another machine."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from ai_semble.topology import SERVICES
+from tests.hosts.environment import Installed
+from tests.support.attacks import attack
+
+pytestmark = pytest.mark.thorough
+
+
+def connected(running: Installed, service: str, url: str) -> bool:
+    """Whether a service's container gets a connection to another machine."""
+    place = urlsplit(url)
+    line = f"timeout 3 bash -c 'exec 3<>/dev/tcp/{place.hostname}/{place.port}'"
+    done = running.host.run(
+        shlex.join(["podman", "exec", f"ai-semble-{service}", "bash", "-c", line]), check=False
+    )
+    return done.returncode == 0
+
+
+@pytest.fixture(scope="module")
+def closed(running: Installed, shared_files: tuple[Path, str]) -> Iterator[Installed]:
+    assert connected(running, "orchestrator", shared_files[1]), "it was reached before"
+    running.configure("network", "egress", '"none"')
+    try:
+        running.deploy("restart")
+        yield running
+    finally:
+        running.configure("network", "egress", '"guarded"')
+        running.deploy("restart")
+    assert connected(running, "orchestrator", shared_files[1]), "it is reached again"
+
+
+@attack(
+    threat="A service that was taken over sends data to another machine",
+    control="`network.egress = none`: the pod's network has no way out",
+    file="containers/base/src/ai_semble/render/quadlet.py",
+)
+@pytest.mark.parametrize("service", SERVICES)
+def test_no_service_reaches_another_machine(
+    closed: Installed, shared_files: tuple[Path, str], service: str
+) -> None:
+    assert not connected(closed, service, shared_files[1])
+
+
+def test_the_pod_answers_as_ever(closed: Installed, api: httpx.Client) -> None:
+    answer = api.post("/ai/nlp/process", json={"text": "Guten Morgen", "task": "language"})
+    assert answer.status_code == 200, answer.text
+
+
+def test_a_url_is_refused_with_the_reason(
+    closed: Installed, shared_files: tuple[Path, str], api: httpx.Client
+) -> None:
+    body = {"image_url": f"{shared_files[1]}/x.png", "task": "classify"}
+    problem = api.post("/ai/vision/analyze", json=body).json()
+    assert (problem["status"], problem["code"]) == (403, "url_not_allowed")
+    assert "network.egress" in problem["hint"]
