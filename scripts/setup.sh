@@ -54,6 +54,8 @@ setup_pod() {
   trap 'say; say "Interrupted. Run it again: it goes on where it stopped."; exit 130' INT
   backend="$(pod_backend)" || exit 1
   pod_setup "$backend" "$images" "$models"
+  "$CHECKOUT/scripts/install-security.sh" --status >/dev/null 2>&1 ||
+    say "This machine could protect you better: ./scripts/install-security.sh --status says how"
   say "Ready. Start it: ./scripts/deploy.sh start"
 }
 

@@ -14,5 +14,5 @@ for controller in memory cpu pids; do
 done
 ((${#missing[@]} == 0)) ||
   warn "no limits of ${missing[*]}: not delegated to this user" \
-    "sudo systemctl edit user@.service, add [Service] Delegate=cpu memory pids; reboot; run this again"
+    "sudo ./scripts/install-security.sh; reboot; run this again"
 ok "cgroup v2, limits can be set"

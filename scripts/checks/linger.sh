@@ -7,5 +7,5 @@ source "$(dirname "$0")/../lib/findings.sh"
 
 name="$(id -un)"
 [[ -e "/var/lib/systemd/linger/$name" ]] ||
-  warn "the services would end when you log out" "loginctl enable-linger (setup.sh tries it), or: sudo loginctl enable-linger $name"
+  warn "the services would end when you log out" "loginctl enable-linger (setup.sh tries it), or: sudo ./scripts/install-security.sh"
 ok "the services outlive the login, and start at boot"

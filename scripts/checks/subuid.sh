@@ -14,7 +14,6 @@ for file in /etc/subuid /etc/subgid; do
   if [[ "$file" == /etc/subgid ]]; then option=(-g); fi
   grep -q "^\($name\|$UID\):" "$file" 2>/dev/null ||
     getsubids ${option[@]+"${option[@]}"} "$name" >/dev/null 2>&1 ||
-    bad "$name has no range in $file" \
-      "sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $name, then: podman system migrate"
+    bad "$name has no range in $file" "sudo ./scripts/install-security.sh, then: podman system migrate"
 done
 ok "$name has subordinate ids"

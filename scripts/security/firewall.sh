@@ -1,0 +1,151 @@
+#!/usr/bin/env bash
+# The firewall: no port is opened (--open-port does, when other machines shall reach the API).
+set -euo pipefail
+# shellcheck source=scripts/lib/changes.sh
+source "$(dirname "$0")/../lib/changes.sh"
+
+step_install() { :; }
+
+step_open() {
+  local kind
+  kind="$(active)"
+  heading "open port $1/tcp to other machines"
+  case "$kind" in
+    none) note "no firewall is active here: nothing keeps anybody from port $1, and there is nothing to open" ;;
+    unreadable) note "only root can read the rules of nftables: sudo ./scripts/install-security.sh --dry-run --open-port $1" ;;
+    *)
+      note "the firewall is $kind"
+      "open_$kind" "$1"
+      ;;
+  esac
+}
+
+# step_close [PORT] - without one, all that were opened by this script
+step_close() {
+  local port="${1-}" line words found=
+  heading "close ${port:-whatever was opened}"
+  while IFS= read -r line; do
+    IFS=$'\t' read -r -a words <<<"$line"
+    if [[ "${words[-1]}" == "${port:-${words[-1]}}" ]]; then
+      found=yes
+      undo "${words[@]:1}"
+    fi
+  done < <(openings | tac)
+  if [[ -z "$found" ]]; then note "this script has not opened ${port:-any}, so it closes nothing"; fi
+}
+
+step_status() {
+  local kind ports
+  kind="$(active)"
+  ports="$(openings | awk '{ print $NF }' | sort -un | paste -sd ' ')"
+  case "$kind" in
+    none) layer absent "no firewall is active on this machine" ;;
+    unreadable) layer on "nftables, whose rules only root can read; opened by this script: ${ports:-nothing}" ;;
+    *) layer on "$kind; opened by this script: ${ports:-nothing}" ;;
+  esac
+}
+
+# openings - what of the record is about ports; the last word is the port
+openings() { recorded | awk -F '\t' '$2 ~ /^(firewalld|ufw|nftables)$/'; }
+
+# active - firewalld, ufw, nftables or none; unreadable where nftables has rules, perhaps, that only root can read
+active() {
+  if systemctl is-active --quiet firewalld 2>/dev/null; then
+    echo firewalld
+  elif command -v ufw >/dev/null && grep -qsx 'ENABLED=yes' /etc/ufw/ufw.conf; then
+    echo ufw
+  elif command -v nft >/dev/null && [[ -n "$(closing_chains)" ]]; then
+    echo nftables
+  elif ((EUID != 0)) && systemctl is-active --quiet nftables 2>/dev/null; then
+    echo unreadable
+  else
+    echo none
+  fi
+}
+
+open_firewalld() {
+  local zone when
+  zone="$(firewall-cmd --get-default-zone)" || die "firewalld does not answer" "systemctl status firewalld says more."
+  # It keeps what holds now apart from what holds after its next start.
+  for when in permanent runtime; do
+    if is_open_in_firewalld "$when" "$zone" "$1"; then continue; fi
+    record firewalld "$when" "$zone" "$1"
+    run "${FIREWALLD[@]}" --add-port="$1/tcp"
+  done
+}
+
+# undo_firewalld WHEN ZONE PORT
+undo_firewalld() {
+  if is_open_in_firewalld "$@"; then run "${FIREWALLD[@]}" --remove-port="$3/tcp"; fi
+}
+
+# is_open_in_firewalld WHEN ZONE PORT - sets FIREWALLD to how that set of rules is spoken to
+is_open_in_firewalld() {
+  FIREWALLD=(firewall-cmd --zone="$2")
+  if [[ "$1" == permanent ]]; then FIREWALLD+=(--permanent); fi
+  "${FIREWALLD[@]}" --query-port="$3/tcp" >/dev/null 2>&1
+}
+
+open_ufw() {
+  if ufw show added 2>/dev/null | grep "^ufw allow $1/tcp\( comment .*\)\?$" >/dev/null; then
+    note "it is open already"
+  else
+    record ufw "$1"
+    run ufw allow "$1/tcp" comment ai-semble
+  fi
+}
+
+undo_ufw() { run ufw delete allow "$1/tcp"; }
+
+# A packet must be accepted in every chain that the kernel asks, so that a table of our own could open nothing: the rule
+# goes to the head of each chain that could drop the packet.
+open_nftables() {
+  local port="$1" nft rules family table chain
+  nft="$(command -v nft)" rules="$(rules_of "$port")"
+  record nftables "$port"
+  while read -r family table chain; do
+    our_rules "$port" | grep "^$family $table $chain " >/dev/null ||
+      run nft insert rule "$family" "$table" "$chain" "$(rule "$port")"
+  done < <(closing_chains)
+  closing_chains | sed "s/^/insert rule /; s/\$/ $(rule "$port")/" | put_text "$rules"
+  # If this failed without the dash, systemd would count the firewall itself as failed.
+  printf '[Service]\nExecStartPost=-%s -f %s\nExecReload=-%s -f %s\n' "$nft" "$rules" "$nft" "$rules" |
+    put_text "$(drop_in_of "$port")"
+  run systemctl daemon-reload
+  systemctl is-enabled --quiet nftables 2>/dev/null ||
+    note "nftables.service does not load your rules at boot; let what does it also run: nft -f $rules"
+}
+
+undo_nftables() {
+  local port="$1" family table chain handle
+  while read -r family table chain handle; do
+    run nft delete rule "$family" "$table" "$chain" handle "$handle"
+  done < <(our_rules "$port")
+  undo file "$(drop_in_of "$port")"
+  undo file "$(rules_of "$port")"
+  run systemctl daemon-reload
+}
+
+rule() { printf 'tcp dport %s accept comment "ai-semble port %s"' "$1" "$1"; }
+rules_of() { echo "/etc/ai-semble-port-$1.nft"; }
+drop_in_of() { echo "/etc/systemd/system/nftables.service.d/ai-semble-port-$1.conf"; }
+
+# closing_chains - family, table and name of each chain that could drop a packet to this machine
+closing_chains() {
+  nft list ruleset 2>/dev/null | awk '
+    $1 == "table" { family = $2; table = $3 }
+    $1 == "chain" { chain = $2; asked = closes = 0 }
+    /type filter hook input/ { asked = family ~ /^(ip|ip6|inet)$/; closes = / policy drop;/; next }
+    /(^|[^[:alnum:]_])(drop|reject|jump|goto)([^[:alnum:]_]|$)/ { closes = 1 }
+    $1 == "}" && chain != "" { if (asked && closes) print family, table, chain; chain = "" }'
+}
+
+# our_rules PORT - family, table, chain and handle of each rule that opens it
+our_rules() {
+  nft --handle list ruleset 2>/dev/null | awk -v mark="comment \"ai-semble port $1\"" '
+    $1 == "table" { family = $2; table = $3 }
+    $1 == "chain" { chain = $2 }
+    index($0, mark) { print family, table, chain, $NF }'
+}
+
+run_step "$@"
