@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import socket
-import subprocess
-import tarfile
 from collections.abc import Iterator
 
 import pytest
@@ -13,15 +10,13 @@ import pytest
 from ai_semble.topology import SERVICES
 from tests.hosts.host import Host
 from tests.hosts.recipes import CHECKOUT
+from tests.support.securing import FOLDER, PORT, PROFILES, put_scripts, secure, status
 
-FOLDER = "secured"
-SCRIPT = f"./{FOLDER}/scripts/install-security.sh"
 STATE = "/var/lib/ai-semble-security"
-PROFILES = "/etc/containers/seccomp"
 # A user from before subordinate ids, and one whose profile was there before us.
 USER = "old-hand"
 OWN_PROFILE = f"{PROFILES}/ai-semble-llm.json"
-OPEN, OTHER = 8080, 8081
+OPEN, OTHER = PORT, PORT + 1
 LISTENER = "listens-for-a-test"
 # Both tables must let a packet in; the second decides by a rule.
 RULES = """
@@ -47,11 +42,7 @@ table inet second {
 @pytest.fixture(scope="module")
 def checkout(host: Host) -> Iterator[Host]:
     """The host, with what the script needs of the checkout, and a user without subordinate ids."""
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as tar:
-        for name in ("scripts", "security"):
-            tar.add(CHECKOUT / name, name)
-    host.run(f"mkdir {FOLDER} && tar --extract --no-same-owner -C {FOLDER}", input=packed.getvalue())
+    put_scripts(host)
     host.run(
         f"""useradd --create-home {USER} && sed --in-place /^{USER}:/d /etc/subuid /etc/subgid
         mkdir --parents {PROFILES} && echo mine >{OWN_PROFILE} && chmod 0600 {OWN_PROFILE}""",
@@ -62,23 +53,12 @@ def checkout(host: Host) -> Iterator[Host]:
     host.run(f"userdel --remove {USER}; rm -r {PROFILES} /home/ai/{FOLDER}", user="root", check=False)
 
 
-def secure(host: Host, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    """What its user types, with sudo."""
-    return host.run(f"sudo {SCRIPT} {' '.join(words)}", check=check)
-
-
 def traces(host: Host) -> str:
     """Every file of the system's settings, with its owner, mode and sum, and the rules of the firewall. What usermod
     keeps of the file before is not ours to undo."""
     look = f"""find /etc /var/lib/systemd/linger $(ls -d {STATE}) ! -name 'sub?id-' -printf '%y %m %u %g %p %l\\n'
         find /etc /var/lib/systemd/linger ! -name 'sub?id-' -type f -exec sha256sum {{}} +; nft list ruleset"""
     return "\n".join(sorted(host.run(f"({look}) 2>/dev/null", user="root", check=False).stdout.splitlines()))
-
-
-def status(host: Host, sudo: str = "") -> dict[str, str]:
-    """What --status says of each layer."""
-    said = host.run(f"{sudo} {SCRIPT} --status --user {USER}", check=False).stdout
-    return {line.split()[0]: line.split(maxsplit=1)[1] for line in said.splitlines()}
 
 
 def test_a_dry_run_changes_nothing(checkout: Host) -> None:
@@ -90,7 +70,7 @@ def test_a_dry_run_changes_nothing(checkout: Host) -> None:
 
 def test_it_installs_every_layer_that_the_host_can_have_and_takes_all_of_it_back(checkout: Host) -> None:
     before = traces(checkout)
-    off = status(checkout)
+    off = status(checkout, USER)
     for layer in ("subuid", "delegation", "linger"):
         assert off[layer].startswith(("off", "absent")), off
 
@@ -105,7 +85,7 @@ def test_it_installs_every_layer_that_the_host_can_have_and_takes_all_of_it_back
     assert {"cpu", "cpuset", "io", "memory", "pids"} <= set(delegated.split())
     assert "Linger=yes" in checkout.run(f"loginctl show-user {USER} --property=Linger").stdout
     assert id_maps(checkout) == {("1", "165536", "65536")}
-    assert status(checkout)["seccomp"] == f"on      {len(SERVICES)} profiles in {PROFILES}"
+    assert status(checkout, USER)["seccomp"] == f"on      {len(SERVICES)} profiles in {PROFILES}"
 
     after = traces(checkout)
     secure(checkout, "--user", USER)
@@ -123,15 +103,16 @@ def id_maps(host: Host) -> set[tuple[str, ...]]:
     return {words for words in (tuple(line.split()) for line in lines) if words[0] != "0"}
 
 
+@pytest.mark.thorough
 def test_a_newer_checkout_is_told_and_installed(checkout: Host) -> None:
     secure(checkout)
     checkout.run(f"echo >>{FOLDER}/security/seccomp/nlp.json; mv {FOLDER}/security/seccomp/vision.json kept")
     try:
-        told = status(checkout)
+        told = status(checkout, USER)
         assert told["seccomp"].startswith("old")
         assert "ai-semble-nlp.json" in told["seccomp"]
         secure(checkout)
-        assert status(checkout)["seccomp"].startswith("on")
+        assert status(checkout, USER)["seccomp"].startswith("on")
         left = checkout.run(f"ls {PROFILES}").stdout.split()
         assert "ai-semble-vision.json" not in left
     finally:
@@ -139,6 +120,7 @@ def test_a_newer_checkout_is_told_and_installed(checkout: Host) -> None:
         secure(checkout, "--uninstall")
 
 
+@pytest.mark.thorough
 def test_a_step_that_fails_says_why_and_the_others_are_done(checkout: Host) -> None:
     before = traces(checkout)
     checkout.run(f"mv {PROFILES} {PROFILES}.away && touch {PROFILES}", user="root")
@@ -147,13 +129,14 @@ def test_a_step_that_fails_says_why_and_the_others_are_done(checkout: Host) -> N
         assert answer.returncode == 1
         assert "not everything could be done: seccomp" in answer.stderr
         assert f"this failed, see above: mkdir {PROFILES}" in answer.stderr
-        assert status(checkout)["linger"].startswith("on")
+        assert status(checkout, USER)["linger"].startswith("on")
     finally:
         secure(checkout, "--uninstall")
         checkout.run(f"rm {PROFILES} && mv {PROFILES}.away {PROFILES}", user="root")
     assert traces(checkout) == before
 
 
+@pytest.mark.thorough
 def test_ids_that_containers_still_have_are_not_taken_away(checkout: Host) -> None:
     before = traces(checkout)
     secure(checkout, "--user", USER)
@@ -212,7 +195,7 @@ def test_the_firewall_is_opened_for_exactly_that_port_and_closed_again(firewall:
     secure(firewall, "--open-port", str(OPEN))
     assert is_reachable(firewall, OPEN)
     assert not is_reachable(firewall, OTHER)
-    assert status(firewall)["firewall"] == f"on      nftables; opened by this script: {OPEN}"
+    assert status(firewall, USER)["firewall"] == f"on      nftables; opened by this script: {OPEN}"
 
     firewall.run("systemctl reload nftables", user="root")
     assert is_reachable(firewall, OPEN)
@@ -244,7 +227,7 @@ def test_without_a_firewall_nothing_is_opened_and_that_is_said(checkout: Host) -
 def test_status_says_the_same_without_root(checkout: Host) -> None:
     secure(checkout, "--user", USER)
     try:
-        told, known = status(checkout), status(checkout, "sudo")
+        told, known = status(checkout, USER), status(checkout, USER, "sudo")
         assert "nftables, whose rules only root can read" in told.pop("firewall")
         assert known.pop("firewall") == "absent  no firewall is active on this machine"
         assert told == known
