@@ -49,6 +49,7 @@ def create_job_app(runtime: Runtime) -> FastAPI:
             # Without what the gateway does to pictures, the upstreams do as one.
             JobService(runtime, GatewayCaller(cast(Gateway, upstreams))) as app.state.jobs,
         ):
+            await app.state.jobs.start()
             runtime.health.set_state(State.READY)
             yield
 

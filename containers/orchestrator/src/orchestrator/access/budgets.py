@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrator.access.deposits import Deposit
 from orchestrator.access.errors import RateLimitExceeded, TokensOverLimit
 from orchestrator.access.keys import Key
 from orchestrator.access.windows import SPAN_S, Window
@@ -55,25 +56,25 @@ class Budgets:
     def leave(self, key: Key) -> None:
         self._account(key).running -= 1
 
-    def hold_tokens(self, key: Key, most: int) -> None:
-        """Count as many tokens as a request may use, until `settle_tokens`.
+    def hold_tokens(self, key: Key, most: int) -> Deposit | None:
+        """Count as many tokens as a request may use, until it is settled; None for a key without such a limit.
 
         Raises TokensOverLimit when that is more than a minute has, RateLimitExceeded.
         """
         limit = key.limits.tokens_per_minute
         if limit is None:
-            return
+            return None
         window = self._account(key).tokens
         wait = window.wait(most, limit, self._clock())
         if wait == math.inf:
             raise TokensOverLimit(f"Up to {most} tokens, and the key `{key.name}` has {limit} a minute")
         if wait:
             raise _exceeded(key, f"{limit} tokens a minute; this request may use {most}", wait)
-        window.hold(most)
+        return self.hold_again(key, most)
 
-    def settle_tokens(self, key: Key, held: int, used: int) -> None:
-        if key.limits.tokens_per_minute is not None:
-            self._account(key).tokens.settle(held, used, self._clock())
+    def hold_again(self, key: Key, most: int) -> Deposit:
+        """Count what a job that was let in before this start may use."""
+        return Deposit(self._account(key).tokens, most, self._clock)
 
     def document(self) -> Document:
         """All that still counts, for a file."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Iterable
 from urllib.parse import unquote_to_bytes
 
@@ -13,16 +12,16 @@ from ai_semble.errors import AiSembleError, BodyTooLarge
 from ai_semble.outside import is_from_outside
 from orchestrator.access import keys, tokens
 from orchestrator.access.control import Access
+from orchestrator.access.deposits import Deposit
 from orchestrator.access.errors import ApiKeyInUrl, ApiKeyRequired, InvalidApiKey
-from orchestrator.access.holder import tell_holder
+from orchestrator.access.holder import tell_deposit, tell_holder
 from orchestrator.access.keys import Key
+from orchestrator.access.meter import Meter
 from orchestrator.access.needs import MODELS_PATH, OPEN_PATHS, Needs, check_path
 from orchestrator.gateway.client import Client, ClientGone
 from orchestrator.gateway.headers import prefers_async
 
 _BEARER = b"bearer "
-# What a service says that had no place for a call, or no model yet; in JSON a text cannot have these quotes in it.
-_NOT_BEGUN = re.compile(rb'"code":\s*"(overloaded|not_ready)"')
 
 
 class AccessLayer:
@@ -99,17 +98,17 @@ class _Passage:
             self._access.budgets.leave(self._key)
 
     async def _pass(self) -> None:
-        held = None
+        deposit = None
         if self._is_looked_into():
             most = tokens.MOST_LOOKED_INTO if self._path in tokens.LLM_PATHS else None
             body = await _whole_body(self._receive, most)
             try:
-                held = self._judge(body)
+                deposit = self._judge(body)
             except AiSembleError as error:
                 raise self._noted(error) from None
             self._receive = _replay(body, self._receive)
-        if held is not None:
-            await self._pass_counted(held)
+        if deposit is not None:
+            await self._pass_counted(deposit)
         elif self._path == MODELS_PATH and self._key.models:
             await self._pass_models()
         else:
@@ -117,8 +116,11 @@ class _Passage:
 
     def _check_scopes(self) -> None:
         self._access.check_scope(self._key, self._needs.scope(self._path))
-        if self._path in self._needs.may_be_jobs and prefers_async(self._scope["headers"]):
+        if self._becomes_a_job():
             self._access.check_scope(self._key, keys.Scope.JOBS)
+
+    def _becomes_a_job(self) -> bool:
+        return self._path in self._needs.may_be_jobs and prefers_async(self._scope["headers"])
 
     def _is_looked_into(self) -> bool:
         """Whether the body has to be known: only where a limit depends on it."""
@@ -129,7 +131,7 @@ class _Passage:
             return counted or bool(self._key.models)
         return counted and self._path == tokens.EMBEDDINGS_PATH
 
-    def _judge(self, body: bytes) -> int | None:
+    def _judge(self, body: bytes) -> Deposit | None:
         """Check what the body asks for; the tokens that are held for it, if they are counted."""
         if self._path == tokens.EMBEDDINGS_PATH:
             most = tokens.embeddings_bound(body)
@@ -139,19 +141,20 @@ class _Passage:
             if self._key.limits.tokens_per_minute is None:
                 return None
             most = self._access.bound_of(wish)
-        self._access.budgets.hold_tokens(self._key, most)
-        return most
+        return self._access.budgets.hold_tokens(self._key, most)
 
-    async def _pass_counted(self, held: int) -> None:
+    async def _pass_counted(self, deposit: Deposit) -> None:
+        tell_deposit(self._scope, deposit)
         answer = _Counted(self._send)
         try:
             await self._app(self._scope, self._receive, answer.send)
         except AiSembleError as error:
-            answer.fail(error)
+            answer.meter.fail(error)
             raise
         finally:
-            used = answer.used()
-            self._access.budgets.settle_tokens(self._key, held, held if used is None else used)
+            if not deposit.kept:
+                used = 0 if self._becomes_a_job() else answer.meter.used()
+                deposit.settle(deposit.amount if used is None else used)
 
     async def _pass_models(self) -> None:
         """The list of models, with only those that the key is for."""
@@ -174,30 +177,14 @@ class _Counted:
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self._status = 0
-        self._was_asked = True
-        self._usage = tokens.UsageReader()
+        self.meter = Meter()
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self._status = message["status"]
+            self.meter.begin(message["status"])
         else:
-            self._usage.feed(message.get("body", b""))
+            self.meter.feed(message.get("body", b""))
         await self._send(message)
-
-    def fail(self, error: AiSembleError) -> None:
-        """There is no answer but this. The gateway raises 503 only before it has asked the service."""
-        if not self._status:
-            self._status = error.status
-            self._was_asked = error.status != 503
-
-    def used(self) -> int | None:
-        """None when that is not known: an answer that broke off, or does not tell."""
-        if 400 <= self._status < 500 or not self._was_asked:
-            return 0  # refused before anything was computed
-        if self._status == 503:
-            return 0 if self._usage.begins_with(_NOT_BEGUN) else None
-        return self._usage.total() if self._status == 200 else None
 
 
 class _Collected:

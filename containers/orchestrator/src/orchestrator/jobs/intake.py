@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 
 from ai_semble.errors import BodyTooLarge, Overloaded
 from orchestrator.jobs.askers import Asker
+from orchestrator.jobs.bills import Deposit
 from orchestrator.jobs.bodies import Bodies
 from orchestrator.jobs.calls import Call
 from orchestrator.jobs.errors import BadIdempotencyKey, IdempotencyKeyReused
@@ -22,7 +23,7 @@ _NOT_KEPT = ("content-length", "idempotency-key", "accept-encoding")
 
 
 class Intake:
-    """`accepted` is told every new job."""
+    """`accepted` is told every new job, with what is held for it."""
 
     def __init__(
         self,
@@ -32,7 +33,7 @@ class Intake:
         *,
         max_queued: int,
         max_body_bytes: int,
-        accepted: Callable[[Change], None],
+        accepted: Callable[[Change, Deposit | None], None],
     ) -> None:
         self._store = store
         self._bodies = bodies
@@ -41,7 +42,9 @@ class Intake:
         self._max_body_bytes = max_body_bytes
         self._accepted = accepted
 
-    async def submit(self, call: Call, body: AsyncIterator[bytes], asker: Asker) -> JobRecord:
+    async def submit(
+        self, call: Call, body: AsyncIterator[bytes], asker: Asker, deposit: Deposit | None
+    ) -> JobRecord:
         """The new job, or the asker's own that has the call's idempotency key already.
 
         Raises Overloaded, BodyTooLarge, InsufficientStorage, BadIdempotencyKey, IdempotencyKeyReused, and
@@ -56,9 +59,13 @@ class Intake:
         job_id = new_job_id(self._store.clock())
         request = await self._bodies.receive(job_id, REQUEST, _at_most(self._max_body_bytes, body))
         # From here on it is decided by the database alone, even when the client leaves meanwhile.
-        return await asyncio.shield(asyncio.create_task(self._accept(job_id, call, request, asker)))
+        if deposit is not None:
+            deposit.keep()
+        return await asyncio.shield(asyncio.create_task(self._accept(job_id, call, request, asker, deposit)))
 
-    async def _accept(self, job_id: str, call: Call, request: StoredBody, asker: Asker) -> JobRecord:
+    async def _accept(
+        self, job_id: str, call: Call, request: StoredBody, asker: Asker, deposit: Deposit | None
+    ) -> JobRecord:
         new = NewJob(
             id=job_id,
             service=call.service,
@@ -69,19 +76,26 @@ class Intake:
             idempotency_key=_of_owner(asker.owner, call.idempotency_key),
             fingerprint=_fingerprint(call, request),
             owner=asker.owner,
+            tokens_held=deposit.amount if deposit else None,
         )
         try:
             outcome = await self._store.accept(new, request, self._max_queued)
         except BaseException:
-            self._bodies.discard(job_id)
+            self._drop(job_id, deposit)
             raise
         if isinstance(outcome, Change):
-            self._accepted(outcome)
+            self._accepted(outcome, deposit)
             return outcome.job
-        self._bodies.discard(job_id)
+        self._drop(job_id, deposit)
         if outcome.fingerprint != new.fingerprint:
             raise IdempotencyKeyReused(f"The key was sent with another request before, for job {outcome.id}")
         return outcome
+
+    def _drop(self, job_id: str, deposit: Deposit | None) -> None:
+        """There is no such job."""
+        self._bodies.discard(job_id)
+        if deposit is not None:
+            deposit.settle(0)
 
 
 def _of_owner(owner: str | None, key: str | None) -> str | None:

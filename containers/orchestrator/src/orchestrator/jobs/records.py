@@ -82,12 +82,14 @@ class Change:
 
 @dataclass(frozen=True)
 class Unended:
-    """What the keeper has to know about a job that has not ended."""
+    """What a start has to know about a job that has not ended."""
 
     id: str
     service: str
     dispatch: int
     next_attempt_at: float | None
+    owner: str | None
+    tokens_held: int | None
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,7 @@ class NewJob:
     idempotency_key: str | None
     fingerprint: str
     owner: str | None = None
+    tokens_held: int | None = None
 
 
 def new_job_id(now: float) -> str:

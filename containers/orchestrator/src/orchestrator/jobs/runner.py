@@ -11,7 +11,9 @@ from ai_semble.context import adopt_request_id
 from ai_semble.errors import AiSembleError, DeadlineExceeded, InsufficientStorage, InternalError
 from ai_semble.logs import get_logger
 from ai_semble.schemas.jobs import JobReason, JobState
+from orchestrator.access.meter import Meter
 from orchestrator.jobs import verdicts
+from orchestrator.jobs.bills import Bills
 from orchestrator.jobs.bodies import Bodies
 from orchestrator.jobs.calls import Answer, Call, Caller
 from orchestrator.jobs.moves import Ending, Postponement
@@ -78,6 +80,7 @@ class Runner:
         announce: Callable[[Change], None],
         progressed: Callable[[str], None],
         again: Callable[[JobRecord], None],
+        bills: Bills,
     ) -> None:
         self._store = store
         self._bodies = bodies
@@ -87,6 +90,7 @@ class Runner:
         self._announce = announce
         self._progressed = progressed
         self._again = again
+        self._bills = bills
         self._slots = Slots(workers, asyncio.get_running_loop().time)
         self._present: dict[tuple[str, int], _Presence] = {}
 
@@ -138,28 +142,34 @@ class Runner:
 
     async def _attempt(self, job: JobRecord) -> Verdict:
         adopt_request_id(job.request_id)
+        meter = Meter()
         try:
             async with asyncio.timeout(self._timeout_s):
-                return await self._call(job)
+                return await self._call(job, meter)
         except TimeoutError:
             late = DeadlineExceeded(f"{job.service} took longer than {self._timeout_s:g} s")
             return verdicts.judge_error(late)
         except AiSembleError as error:
+            meter.fail(error)
             return verdicts.judge_error(error)
         except Exception as error:  # the top of a job: a defect ends this job, not the orchestrator
             log.exception("job_crashed", job=job.id)
             defect = verdicts.judge_error(InternalError(type(error).__name__))
             return Failure(JobReason.INTERNAL, defect.problem)
+        finally:
+            self._bills.pay(job.id, meter.used())
 
-    async def _call(self, job: JobRecord) -> Verdict:
+    async def _call(self, job: JobRecord, meter: Meter) -> Verdict:
         body, size = await self._request(job)
         headers = {**job.headers, "content-length": str(size), "idempotency-key": job.id}
         call = Call(job.service, job.method, job.path, headers, job.request_id)
         async with self._caller.send(call, body, timeout_s=self._timeout_s) as answer:
+            meter.begin(answer.status)
             if answer.status >= 400:
                 words = await _beginning(answer.body)
+                meter.feed(words)
                 return verdicts.judge_answer(job.service, answer.status, answer.headers, words)
-            result = await self._bodies.receive(job.id, RESULT, self._reporting(job, answer))
+            result = await self._bodies.receive(job.id, RESULT, self._reporting(job, answer, meter))
             kind = answer.headers.get("content-type", "application/octet-stream")
             return Success(result, kind)
 
@@ -170,13 +180,14 @@ class Runner:
         size = await asyncio.to_thread(self._bodies.size, job.id, REQUEST)
         return self._bodies.read(job.id, REQUEST), size
 
-    async def _reporting(self, job: JobRecord, answer: Answer) -> AsyncIterator[bytes]:
+    async def _reporting(self, job: JobRecord, answer: Answer, meter: Meter) -> AsyncIterator[bytes]:
         """The answer's pieces, with a word about them once a second."""
         clock = asyncio.get_running_loop().time
         whole = int(answer.headers.get("content-length", 0))
         received, reported = 0, clock()
         async for piece in answer.body:
             received += len(piece)
+            meter.feed(piece)
             if clock() - reported >= REPORT_EVERY_S:
                 reported = clock()
                 fraction = min(1.0, received / whole) if whole else None

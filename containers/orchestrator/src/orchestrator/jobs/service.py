@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -15,6 +15,7 @@ from ai_semble.schemas.jobs import Job, JobEvent, JobPage, JobQuery, JobState, P
 from ai_semble.service import Runtime
 from orchestrator.jobs import views
 from orchestrator.jobs.askers import Asker
+from orchestrator.jobs.bills import Bills, Deposit
 from orchestrator.jobs.bodies import Bodies
 from orchestrator.jobs.bulletin import Bulletin
 from orchestrator.jobs.calls import Call, Caller
@@ -33,6 +34,8 @@ from orchestrator.jobs.verdicts import Patience
 log = get_logger(__name__)
 HEARTBEAT_S = 15.0
 KEEP_EVERY_S = 60.0
+# Holds so many tokens of this owner's once more.
+HoldAgain = Callable[[str, int], Awaitable[Deposit | None]]
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Result:
 class JobService:
     """Durable asynchronous calls. `app.state.jobs` is one; open it in the lifespan with `async with`.
 
-    A job that the asker does not see is one that is not there.
+    A job that the asker does not see is one that is not there. Nothing runs before `start`.
     """
 
     def __init__(self, runtime: Runtime, caller: Caller) -> None:
@@ -60,6 +63,7 @@ class JobService:
         self._bodies = Bodies(self._folder / "bodies")
         self._bulletin = Bulletin()
         self._tally = Tally(runtime.metrics)
+        self._bills = Bills()
         self._intake = Intake(
             self._store,
             self._bodies,
@@ -88,8 +92,14 @@ class JobService:
             forgotten=self._tally.forget,
         )
         await self._keeper.clean_up()
-        self._spawn(self._keep())
         return self
+
+    async def start(self, hold_again: HoldAgain | None = None) -> None:
+        """Go on with the jobs that there are, after their tokens are held as before."""
+        for job in await self._store.unended():
+            if hold_again and job.owner is not None and job.tokens_held is not None:
+                self._bills.open(job.id, await hold_again(job.owner, job.tokens_held))
+        self._spawn(self._keep())
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -103,13 +113,15 @@ class JobService:
         await asyncio.to_thread(self._database.close)
         self._lock.release()
 
-    async def submit(self, call: Call, body: AsyncIterator[bytes], asker: Asker) -> Job:
-        """Accept a call: when this returns, the job survives whatever happens.
+    async def submit(
+        self, call: Call, body: AsyncIterator[bytes], asker: Asker, deposit: Deposit | None = None
+    ) -> Job:
+        """Accept a call: when this returns, the job survives whatever happens. It keeps the deposit to its end.
 
         The same idempotency key with the same request of the same owner gives the same job. Raises Overloaded,
         BodyTooLarge, InsufficientStorage, BadIdempotencyKey, IdempotencyKeyReused, and what `body` raises.
         """
-        return await self._view(await self._intake.submit(call, body, asker))
+        return await self._view(await self._intake.submit(call, body, asker, deposit))
 
     async def get(self, job_id: str, asker: Asker, wait_s: float = 0) -> Job:
         """A job; after its end, or after so many seconds. Raises JobNotFound."""
@@ -192,7 +204,8 @@ class JobService:
         """End every event stream and every wait: the server is stopping, and they would hold it up."""
         self._bulletin.close()
 
-    def _accepted(self, change: Change) -> None:
+    def _accepted(self, change: Change, deposit: Deposit | None) -> None:
+        self._bills.open(change.job.id, deposit)
         self._announce(change)
         self._spawn(self._dispatch(change.job))
 
@@ -214,6 +227,7 @@ class JobService:
         self._bulletin.ring(job.id)
         log.info("job_moved", job=job.id, state=job.state, reason=job.reason, upstream=job.service)
         if job.state.ended:
+            self._bills.close(job.id)
             unneeded = (REQUEST,) if job.state is JobState.SUCCEEDED else (REQUEST, RESULT)
             asyncio.get_running_loop().run_in_executor(None, self._bodies.discard, job.id, unneeded)
 
@@ -259,6 +273,7 @@ class JobService:
             announce=self._announce,
             progressed=self._bulletin.ring,
             again=lambda job: self._spawn(self._dispatch(job)),
+            bills=self._bills,
         )
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:

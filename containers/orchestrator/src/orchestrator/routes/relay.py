@@ -12,11 +12,11 @@ from ai_semble.context import request_id
 from ai_semble.errors import AiSembleError
 from ai_semble.logs import get_logger
 from ai_semble.schemas.jobs import Job
+from orchestrator.access.holder import deposit_of
 from orchestrator.gateway.calls import Call, Reply
 from orchestrator.gateway.client import Client, ClientGone
 from orchestrator.gateway.gateway import Gateway
 from orchestrator.gateway.headers import prefers_async, text, to_service
-from orchestrator.jobs.askers import Asker
 from orchestrator.jobs.calls import Call as JobCall
 from orchestrator.jobs.service import JobService
 from orchestrator.operations import Operation
@@ -41,7 +41,7 @@ class Relay:
         try:
             call = self._call(scope)
             if self._may_be_job and prefers_async(scope["headers"]):
-                job = await _submit(state.jobs, call, client, asker_of(scope))
+                job = await _submit(state.jobs, call, client, scope)
                 await accepted(job)(scope, receive, send)
             else:
                 await _pass(state.gateway, call, client, send)
@@ -60,7 +60,7 @@ class Relay:
         return Call(self._service, scope["method"], text(target), headers)
 
 
-async def _submit(jobs: JobService, call: Call, client: Client, asker: Asker) -> Job:
+async def _submit(jobs: JobService, call: Call, client: Client, scope: Scope) -> Job:
     kept = JobCall(
         service=call.service,
         method=call.method,
@@ -69,7 +69,7 @@ async def _submit(jobs: JobService, call: Call, client: Client, asker: Asker) ->
         request_id=request_id(),
         idempotency_key=call.header("idempotency-key") or None,
     )
-    return await jobs.submit(kept, _pieces(client), asker)
+    return await jobs.submit(kept, _pieces(client), asker_of(scope), deposit_of(scope))
 
 
 async def _pieces(client: Client) -> AsyncIterator[bytes]:

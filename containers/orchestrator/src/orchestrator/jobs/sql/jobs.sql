@@ -4,11 +4,11 @@ SELECT service, state, COUNT(*) AS count FROM jobs GROUP BY service, state;
 -- name: insert_job
 INSERT INTO jobs (
     id, state, reason, service, method, path, headers, request_id,
-    idempotency_key, fingerprint, owner, created_at
+    idempotency_key, fingerprint, owner, tokens_held, created_at
 )
 VALUES (
     :id, :state, :reason, :service, :method, :path, :headers, :request_id,
-    :idempotency_key, :fingerprint, :owner, :now
+    :idempotency_key, :fingerprint, :owner, :tokens_held, :now
 )
 RETURNING *;
 
@@ -124,7 +124,8 @@ DELETE FROM job_bodies WHERE job_id = :job_id AND part = :part;
 SELECT content FROM job_bodies WHERE job_id = :job_id AND part = :part;
 
 -- name: unended
-SELECT id, service, dispatch, next_attempt_at FROM jobs WHERE ended_at IS NULL ORDER BY id;
+SELECT id, service, dispatch, next_attempt_at, owner, tokens_held
+FROM jobs WHERE ended_at IS NULL ORDER BY id;
 
 -- name: ended_before
 SELECT id FROM jobs WHERE ended_at < :before ORDER BY ended_at LIMIT :limit;
