@@ -20,6 +20,8 @@
 #                              the models on this machine
 #   keys create|list|revoke|rotate [...]
 #                              the API keys of the environment
+#   certificate install CERTIFICATE KEY | show | remove
+#                              the certificate with which other machines are met, in PEM; `-` is standard input
 #   list                       the environments on this machine
 #   uninstall [--yes] [--data] remove what was installed; data and models only with --data
 #
@@ -52,6 +54,7 @@ main() {
     logs) act logs "$@" ;;
     models) models "$@" ;;
     keys) keys "$@" ;;
+    certificate) certificate "$@" ;;
     update) act_alone update "$@" ;;
     list) no_options list "$@" && list ;;
     uninstall) uninstall "$@" ;;
@@ -152,6 +155,24 @@ models() {
 keys() {
   (($#)) || die_usage "keys needs a command" "./scripts/deploy.sh keys list"
   act keys "$@"
+}
+
+certificate() {
+  case "${1-} $#" in
+    'show 1' | 'remove 1') act certificate "$1" ;;
+    'install '*)
+      shift
+      local file
+      for file in "$@"; do
+        [[ "$file" == - || -r "$file" ]] ||
+          die "$file cannot be read" "As root: cat CERTIFICATE KEY | runuser -l $(id -un) -c '$CHECKOUT/scripts/deploy.sh certificate install -'"
+      done
+      (($# > 0)) || die_usage "certificate install needs files" "./scripts/deploy.sh certificate install CERTIFICATE KEY"
+      # A file may end without an end of line.
+      awk 1 "$@" | act certificate install
+      ;;
+    *) die_usage "certificate knows install CERTIFICATE KEY, show and remove" "$HELP" ;;
+  esac
 }
 
 # list - every environment of this user: its backend, whether it runs, its port

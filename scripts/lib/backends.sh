@@ -5,7 +5,7 @@
 
 BACKENDS=(quadlet kube embedded)
 
-for part in gpu images selinux pod pod_setup pod_keys pod_verbs pod_facts fetching update; do
+for part in gpu images selinux pod pod_setup pod_keys pod_exposure pod_network pod_verbs pod_facts fetching update; do
   # shellcheck source=/dev/null
   source "$CHECKOUT/scripts/lib/$part.sh"
 done

@@ -1,6 +1,7 @@
 # What the backends quadlet and kube share: the pod's names, its images as tools, its lock. Sourced.
 # A backend adds NAME_is_installed, NAME_units (what is started and stopped), NAME_unit_of SERVICE, NAME_place FILE
-# (where a rendered file belongs), NAME_files (names that this environment may have), NAME_port, NAME_make_secret,
+# (where a rendered file belongs), NAME_files (names that this environment may have), NAME_port, NAME_exposed (where other
+# machines reach it, if they do), NAME_make_secret,
 # NAME_prepare (what a start expects to be there), NAME_made (units that a stop leaves active), and NAME_unready (the
 # services that are not healthy yet).
 # shellcheck shell=bash

@@ -74,6 +74,7 @@ pod_models() (
 # pod_render BACKEND FOLDER [OPTION...] - write this environment's units into a folder
 pod_render() {
   local backend="$1" folder="$2" port="${AI_SEMBLE_ORCHESTRATOR__PORT-}" options=(--environment "$ENVIRONMENT")
+  local mounts=(--volume "$folder:/out:z")
   shift 2
   # The variable is the normal pod's; not given, the port stays as it was.
   if [[ "$ENVIRONMENT" == dev ]]; then port=''; fi
@@ -84,7 +85,8 @@ pod_render() {
     options+=(--selinux)
     if has_selinux_module; then options+=(--selinux-module); fi
   fi
-  in_image "$POD_BASE" --network none --user root --volume "$folder:/out:z" -- ai-semble units render \
+  if [[ -d "$(config_home)/ai-semble" ]]; then mounts+=(--volume "$(config_home)/ai-semble:/etc/ai-semble:ro,z"); fi
+  in_image "$POD_BASE" --network none --user root "${mounts[@]}" -- ai-semble units render \
     --backend "$backend" --podman "$(podman_version)" \
     --limits "$(pod_limits)" --config-dir "$(config_home)/ai-semble" --output /out "${options[@]}" "$@"
 }

@@ -17,9 +17,12 @@ pod_start() {
   if systemctl --user --quiet is-active "$PREFIX.target" && [[ -z "$("${backend}_unready")" ]]; then
     say "Ai-semble is already running"
   else
+    pod_take_settings "$backend"
+    pod_may_start "$backend"
     say "Starting the pod $PREFIX"
     pod_check_domains "$backend"
     pod_label_volumes
+    pod_fit_network "$backend"
     "${backend}_prepare"
     systemctl --user daemon-reload
     # shellcheck disable=SC2046 # names of units have no spaces

@@ -46,6 +46,11 @@ embedded_keys() {
   embedded_run keys "$@"
 }
 
+embedded_certificate() {
+  embedded_refresh
+  embedded_run certificate "$@"
+}
+
 embedded_update() {
   die "the embedded mode is updated by a start" "Run: git pull && ./scripts/deploy.sh restart --embedded"
 }

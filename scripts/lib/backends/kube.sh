@@ -25,6 +25,10 @@ kube_port() {
   sed -n '/containerPort: 8080$/,/hostPort:/s/^ *hostPort: *\([0-9]*\)$/\1/p' "$KUBE_FOLDER/$PREFIX.yaml" | head -n 1
 }
 
+kube_exposed() { sed -n '/containerPort: 8443$/,/hostIP:/s/^ *host[A-Z][A-Za-z]*: *//p' "$KUBE_FOLDER/$PREFIX.yaml"; }
+
+kube_is_internal() { grep -qsE '^ *"?ai-semble/network"?: "?internal"?$' "$KUBE_FOLDER/$PREFIX.yaml"; }
+
 # Podman 4 gives its secrets to no pod in a form that a file can be made of: a volume of its own holds the token.
 kube_make_secret() {
   local volume="$PREFIX-token"
@@ -40,7 +44,11 @@ kube_make_secret() {
 }
 
 # kube_prepare - what `podman kube play` expects to be there
-kube_prepare() { podman network exists "$PREFIX" || podman network create "$PREFIX" >/dev/null; }
+kube_prepare() {
+  local options=()
+  if kube_is_internal; then options+=(--internal); fi
+  podman network exists "$PREFIX" || podman network create ${options[@]+"${options[@]}"} "$PREFIX" >/dev/null
+}
 
 kube_made() { :; }
 

@@ -28,6 +28,10 @@ quadlet_place() {
 
 quadlet_port() { sed -n 's/^PublishPort=127\.0\.0\.1:\([0-9]*\):8080$/\1/p' "$QUADLET_FOLDER/$PREFIX.pod"; }
 
+quadlet_exposed() { sed -n 's/^PublishPort=\(.*\):8443$/\1/p' "$QUADLET_FOLDER/$PREFIX.pod"; }
+
+quadlet_is_internal() { grep -qsx 'Internal=true' "$QUADLET_FOLDER/$PREFIX.network"; }
+
 quadlet_make_secret() {
   if podman secret inspect "$PREFIX-token" >/dev/null 2>&1; then return; fi
   random_token | podman secret create "$PREFIX-token" - >/dev/null

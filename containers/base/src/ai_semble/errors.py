@@ -191,6 +191,23 @@ class InvalidConfiguration(AiSembleError):
     hint = "`ai-semble config show` lists every key, its value and where it comes from."
 
 
+class ExposureRefused(AiSembleError):
+    """`expose.address` would let other machines in, and something that protects them or this one is missing."""
+
+    code, status, title = "exposure_refused", 500, "The API is not opened to other machines"
+    hint = "docs/howto/expose.md has the steps; or leave `expose.address` empty."
+
+
+class BadCertificate(AiSembleError):
+    """The certificate or its key cannot be used: not PEM, encrypted, not of each other, or not for a server."""
+
+    code, status, title = "bad_certificate", 500, "The certificate cannot be used"
+    hint = (
+        "`./scripts/deploy.sh certificate install CERTIFICATE KEY` takes PEM: the certificate, then those between it "
+        "and its root, and its key without a password."
+    )
+
+
 def all_errors() -> Iterator[type[AiSembleError]]:
     """Every error class that has been imported, in order of status, code and name."""
 

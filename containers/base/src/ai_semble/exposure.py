@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ai_semble.config import Config
-from ai_semble.errors import AiSembleError
+from ai_semble.errors import AiSembleError, ExposureRefused
 from ai_semble.listening import has_keys, is_in_our_image, is_loopback
 from ai_semble.logs import get_logger
 from ai_semble.outside import Trusts, trusts
@@ -14,13 +14,6 @@ from ai_semble.tls import HOW, Certificates, read
 from ai_semble.topology import SERVICES
 
 log = get_logger(__name__)
-
-
-class ExposureRefused(AiSembleError):
-    """`expose.address` would let other machines in, and something that protects them or this one is missing."""
-
-    code, status, title = "exposure_refused", 500, "The API is not opened to other machines"
-    hint = "docs/howto/expose.md has the steps; or leave `expose.address` empty."
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,15 @@
-"""A connection until it has proven that it speaks TLS, bounded as every other that makes the server wait."""
+"""Listens with TLS; a client that is at its handshake is bounded as every other that makes the server wait.
+
+Not `loop.create_server(ssl=...)`, which keeps to itself who is at a handshake, and how many.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 
 from ai_semble.logs import get_logger
 from ai_semble.protocol import BoundedProtocol, Connections
@@ -13,47 +18,71 @@ log = get_logger(__name__)
 HANDSHAKE_S = 10.0
 # A client that does not say goodbye, too, is not waited for.
 _GOODBYE_S = 5.0
+_AFTER_A_FAILURE_S = 0.1
+
+Speak = Callable[[], BoundedProtocol]
 
 
-class Handshake(asyncio.Protocol):
-    """Becomes the protocol that `speak` makes; of too many at once, the one that is longest at it is let go."""
+class TlsServer:
+    """Takes connections from a socket that listens; `speak` makes the protocol of one that speaks TLS."""
 
     def __init__(
-        self, connections: Connections, context: ssl.SSLContext, speak: Callable[[], BoundedProtocol]
+        self, listener: socket.socket, connections: Connections, context: ssl.SSLContext, speak: Speak
     ) -> None:
-        self.loop = asyncio.get_running_loop()
-        self._all = connections
+        listener.setblocking(False)
+        self._listener = listener
+        self._connections = connections
         self._context = context
         self._speak = speak
+        self._accepting = asyncio.create_task(self._accept())
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # of TCP, it is one
-        self._transport = transport
-        transport.pause_reading()  # what comes now is for TLS, which is there in a moment
-        self._all.put(self, self._all.shaking)
-        self._task = self.loop.create_task(self._shake())
+    def close(self) -> None:
+        """Take no more connections; who is at a handshake has asked for nothing yet, and goes."""
+        self._accepting.cancel()
+        for one in list(self._connections.shaking):
+            one.let_go()
 
-    async def _shake(self) -> None:
-        early = _Early()
+    async def wait_closed(self) -> None:
+        await asyncio.wait([self._accepting])
+
+    async def _accept(self) -> None:
+        loop = asyncio.get_running_loop()
+        with self._listener:
+            while True:
+                try:
+                    client, _ = await loop.sock_accept(self._listener)
+                except OSError as error:  # the client has left already, or there are too many open files
+                    log.debug("not_accepted", reason=str(error))
+                    await asyncio.sleep(_AFTER_A_FAILURE_S)
+                else:
+                    Handshake(client, self._connections, self._context, self._speak)
+
+
+class Handshake:
+    """One connection until it has proven that it speaks TLS."""
+
+    def __init__(
+        self, client: socket.socket, connections: Connections, context: ssl.SSLContext, speak: Speak
+    ) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._client = client
+        self._connections = connections
+        connections.put(self, connections.shaking)
+        self._task = self.loop.create_task(self._shake(context, speak))
+
+    async def _shake(self, context: ssl.SSLContext, speak: Speak) -> None:
         try:
-            spoken = await self.loop.start_tls(
-                self._transport,
-                early,
-                self._context,
-                server_side=True,
+            await self.loop.connect_accepted_socket(
+                speak,
+                self._client,
+                ssl=context,
                 ssl_handshake_timeout=HANDSHAKE_S,
                 ssl_shutdown_timeout=_GOODBYE_S,
             )
         except (OSError, TimeoutError) as error:
             log.debug("handshake_failed", reason=str(error)[:200])
-            self._transport.abort()
-            return
         finally:
-            self._all.put(self, None)
-        # Who left in the same moment is gone without a word.
-        if spoken is None or spoken.is_closing():
-            self._transport.abort()
-        else:
-            early.hand_over(spoken, self._speak())
+            self._connections.put(self, None)
 
     # What `Connections` asks of everybody who is waited for.
 
@@ -65,22 +94,7 @@ class Handshake(asyncio.Protocol):
         """The handshake has a limit of its own."""
 
     def let_go(self) -> None:
-        self._all.put(self, None)
-        self._all.let_go += 1
-        self._transport.abort()
-
-
-class _Early(asyncio.Protocol):
-    """Keeps what the client says between its handshake and the moment in which somebody listens."""
-
-    def __init__(self) -> None:
-        self._said = b""
-
-    def data_received(self, data: bytes) -> None:
-        self._said += data
-
-    def hand_over(self, transport: asyncio.Transport, protocol: BoundedProtocol) -> None:
-        transport.set_protocol(protocol)
-        protocol.connection_made(transport)
-        if self._said:
-            protocol.data_received(self._said)
+        self._connections.put(self, None)
+        self._connections.let_go += 1
+        with suppress(OSError):  # it has left already
+            self._client.shutdown(socket.SHUT_RDWR)

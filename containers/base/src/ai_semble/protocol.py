@@ -132,11 +132,6 @@ class Connections:
             group.make_room(now)
             self._look_later()
 
-    def end_handshakes(self) -> None:
-        """For a server that stops: whoever is at one has asked for nothing yet."""
-        for connection in list(self.shaking):
-            connection.let_go()
-
     def _look_later(self) -> None:
         if self._next_look is None:
             self._next_look = asyncio.get_running_loop().call_later(_LOOK_EVERY_S, self._look)

@@ -8,7 +8,6 @@ import os
 import resource
 import socket
 import sys
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from starlette.types import ASGIApp
 from ai_semble import telemetry
 from ai_semble.config import Config
 from ai_semble.exposure import open_door
-from ai_semble.handshake import Handshake
+from ai_semble.handshake import TlsServer
 from ai_semble.listening import address_of, is_in_our_image, refuse_open_address
 from ai_semble.logs import configure_logs, get_logger
 from ai_semble.outside import OutsideDoor
@@ -101,24 +100,21 @@ class Outside:
     def has_tls(self) -> bool:
         return self._certificates is not None
 
-    async def listen(self, server: uvicorn.Server) -> asyncio.Server:
+    async def listen(self, server: uvicorn.Server) -> asyncio.Server | TlsServer:
         """Raises OSError."""
         self._settings.load()
         speak = partial(self._protocol, server)
-        make: Callable[[], asyncio.Protocol] = speak
-        if self._certificates is not None:
-            make = partial(Handshake, self._connections, self._certificates.context, speak)
-        loop = asyncio.get_running_loop()
         host, port = self._settings.host, self._settings.port
-        return await loop.create_server(make, host=host, port=port, backlog=_BACKLOG)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+        if self._certificates is not None:
+            return TlsServer(listener, self._connections, self._certificates.context, speak)
+        return await asyncio.get_running_loop().create_server(speak, sock=listener)
 
     def _protocol(self, server: uvicorn.Server) -> BoundedProtocol:
         return self._connections.protocol(
             config=self._settings, server_state=server.server_state, app_state=server.lifespan.state
         )
-
-    def close(self) -> None:
-        self._connections.end_handshakes()
 
 
 class Server(uvicorn.Server):
@@ -139,15 +135,13 @@ class Server(uvicorn.Server):
 
     async def _open(self, outside: Outside) -> None:
         try:
-            self.servers.append(await outside.listen(self))
+            self.servers.append(await outside.listen(self))  # type: ignore[arg-type] # it is closed in the same way
         except OSError as error:
             get_logger(__name__).error("cannot_listen", reason=str(error))
             await self.lifespan.shutdown()
             sys.exit(_CANNOT_LISTEN)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        if self._outside is not None:
-            self._outside.close()
         if isinstance(self._app, ServiceApp):
             self._app.begin_stop()
         await super().shutdown(sockets)

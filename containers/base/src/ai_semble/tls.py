@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ai_semble.errors import AiSembleError
+from ai_semble.errors import BadCertificate
 from ai_semble.logs import get_logger
 
 log = get_logger(__name__)
@@ -19,13 +19,6 @@ _CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 _AT_ANY_TIME = 0x200000
 _SOON_S = 14 * 86_400.0
 HOW = "./scripts/deploy.sh certificate install CERTIFICATE KEY"
-
-
-class BadCertificate(AiSembleError):
-    """The certificate or its key cannot be used: not PEM, encrypted, not of each other, or not for a server."""
-
-    code, status, title = "bad_certificate", 500, "The certificate cannot be used"
-    hint = f"`{HOW}` takes PEM: the certificate, then those between it and its root, and its key without a password."
 
 
 @dataclass(frozen=True)

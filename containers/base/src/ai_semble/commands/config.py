@@ -11,7 +11,9 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
 
+from ai_semble import exposure
 from ai_semble.config import Config
+from ai_semble.listening import is_in_our_image
 from ai_semble.loading import config_file, load
 
 app = typer.Typer(help="Show and check the configuration.", no_args_is_help=True)
@@ -34,8 +36,8 @@ def show(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = 
 
 @app.command()
 def check() -> None:
-    """Exit with 0 when the configuration is valid, otherwise say what is not."""
-    load()
+    """Exit with 0 when the configuration is valid, otherwise say what is not; also what keeps others' door shut."""
+    exposure.check(load().config, in_pod=is_in_our_image())
     Console().print(f"{config_file()}: valid" if config_file().exists() else "no file; the defaults are used")
 
 

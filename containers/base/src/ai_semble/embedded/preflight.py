@@ -12,7 +12,7 @@ import psutil
 from ai_semble import exposure
 from ai_semble.config import MIB, SECTION_NAMES, Config
 from ai_semble.embedded.errors import PortInUse
-from ai_semble.errors import InsufficientStorage
+from ai_semble.errors import ExposureRefused, InsufficientStorage
 from ai_semble.listening import address_of, refuse_open_address
 from ai_semble.topology import SERVICES
 
@@ -49,7 +49,7 @@ def check_port(host: str, port: int, service: str) -> None:
             probe.bind((host, port))
         except OSError as error:
             if error.errno == errno.EADDRNOTAVAIL:
-                raise exposure.ExposureRefused(
+                raise ExposureRefused(
                     f"{host} is no address of this machine", hint="`ip address` shows those that it has."
                 ) from error
             if error.errno not in (errno.EADDRINUSE, errno.EACCES):

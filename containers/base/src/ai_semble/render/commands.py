@@ -48,7 +48,9 @@ def write(
     """Write all files of an environment. What it reaches, and who reaches it, stands in the configuration."""
     config = load_config()
     expose = config.expose
-    exposed = Exposed(expose.address, expose.port) if expose.address else None
+    # All environments of a user have the same settings, and two cannot have the same port.
+    is_exposed = expose.address and environment == "default" and not dev
+    exposed = Exposed(expose.address, expose.port) if is_exposed else None
     made = Environment.of(environment, port, dev, exposed=exposed, internal=config.network.egress == "none")
     host = Host(
         podman=Version.parse(podman or _DEFAULT_VERSIONS[backend]),
