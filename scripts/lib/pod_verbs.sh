@@ -113,6 +113,9 @@ pod_known_units() {
 }
 
 pod_restart() {
+  # What keeps it from starting is said before it is stopped.
+  pod_take_settings "$1"
+  pod_may_start "$1"
   pod_stop "$1"
   pod_start "$1"
 }

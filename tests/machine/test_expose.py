@@ -9,8 +9,10 @@ from dataclasses import dataclass
 import pytest
 
 from tests.hosts.environment import Installed
+from tests.support.certificates import self_signed
 
 PORT = 8443
+LOCAL = "curl --silent --noproxy '*' http://127.0.0.1:8080/jobs"
 
 
 @dataclass(frozen=True)
@@ -33,13 +35,12 @@ class Published:
 
 
 @pytest.fixture(scope="module")
-def published(running: Installed) -> Iterator[Published]:
+def published(running: Installed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Published]:
     host = running.host
     address = host.run("ip -4 -o address show scope global | awk '{print $4; exit}'").stdout.partition("/")[0]
-    host.run(
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 9 -subj /CN=pod "
-        f"-addext subjectAltName=IP:{address} -keyout ~/pod.key -out ~/pod.crt 2>&1"
-    )
+    pair = self_signed(tmp_path_factory.mktemp("pod"), names=f"IP:{address}")
+    host.run("cat > pod.crt", input=pair.certificate.read_text())
+    host.run("umask 077; cat > pod.key", input=pair.key.read_text())
     try:
         running.configure("expose", "address", json.dumps(address))
         refused = running.deploy("restart", check=False)
@@ -47,8 +48,9 @@ def published(running: Installed) -> Iterator[Published]:
         key = running.deploy("keys", "create", "outside").stdout.strip()
         refused = running.deploy("restart", check=False)
         assert "no certificate" in refused.stderr, refused
+        assert '"jobs"' in host.run(LOCAL).stdout  # what runs was not stopped for it
         running.deploy("certificate", "install", "../pod.crt", "../pod.key")
-        running.deploy("start")
+        running.deploy("restart")
         yield Published(running, address, key)
     finally:
         running.configure("expose", "address", '""')
@@ -61,7 +63,7 @@ def test_other_machines_come_in_with_a_key_and_by_tls_alone(published: Published
     status, body = published.ask("/jobs")
     assert (status, json.loads(body)["code"]) == (401, "api_key_required")
     assert published.ask("/jobs", key=published.key)[0] == 200
-    text = '--json \'{"text": "hello", "task": "language"}\''
+    text = """--header content-type:application/json --data '{"text": "hello", "task": "language"}'"""
     assert published.ask("/ai/nlp/process", text, key=published.key)[0] == 200
     plain = f"curl --silent --max-time 5 --noproxy '*' http://{published.address}:{PORT}/jobs"
     assert published.installed.host.run(plain, check=False).returncode != 0
@@ -69,7 +71,7 @@ def test_other_machines_come_in_with_a_key_and_by_tls_alone(published: Published
 
 def test_the_door_on_loopback_and_status_are_as_they_were(published: Published) -> None:
     host = published.installed.host
-    assert '"jobs"' in host.run("curl --silent --noproxy '*' http://127.0.0.1:8080/jobs").stdout
+    assert '"jobs"' in host.run(LOCAL).stdout
     other = f"curl --silent --max-time 5 --noproxy '*' http://{published.address}:8080/jobs"
     assert host.run(other, check=False).returncode != 0
     published.installed.deploy("status")
