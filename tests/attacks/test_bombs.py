@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.attacks.verdicts import verdict
 from tests.integration.bad_inputs.vision import huge_png
 from tests.support.attacks import attack
 
@@ -24,13 +25,13 @@ WORKER = "Read by a process of its own, with limits of memory and time"
 
 
 def look_at(api: httpx.Client, data: bytes) -> tuple[int, str]:
-    answer = api.post("/ai/vision/analyze", files={"image": ("x", data)}, data={"task": "classify"})
-    return answer.status_code, answer.json().get("code", "")
+    return verdict(api.post("/ai/vision/analyze", files={"image": ("x", data)}, data={"task": "classify"}))
 
 
 def upload(api: httpx.Client, data: bytes, format_: str) -> tuple[int, str]:
-    answer = api.put("/data/datasets/bomb", params={"format": format_, "replace": "true"}, content=data)
-    return answer.status_code, answer.json().get("code", "")
+    return verdict(
+        api.put("/data/datasets/bomb", params={"format": format_, "replace": "true"}, content=data)
+    )
 
 
 def gzipped(unit: bytes, length: int) -> bytes:

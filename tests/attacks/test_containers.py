@@ -48,6 +48,11 @@ def pod(world: World) -> PodWorld:
     return world
 
 
+def podman_5_only(pod: PodWorld, lack: str) -> None:
+    if pod.target == "kube":
+        pytest.skip(f"Podman 4 knows {lack} in a pod's description")
+
+
 def inside(pod: PodWorld, service: str, script: str) -> str:
     """What Python says in a service's container, as the service's user; errors as well."""
     line = shlex.join(["podman", "exec", container(service), PYTHON, "-c", script])
@@ -223,8 +228,7 @@ def test_no_program_gives_it_more_rights(pod: PodWorld, service: str) -> None:
     file=TABLE,
 )
 def test_it_cannot_fill_the_disk_of_the_host_by_its_tmp(pod: PodWorld) -> None:
-    if pod.target == "kube":
-        pytest.skip("Podman 4 knows no folder in memory in a pod's description")
+    podman_5_only(pod, "no folder in memory")
     assert "tmpfs" in inside(pod, "nlp", "print([l for l in open('/proc/mounts') if l.split()[1] == '/tmp'])")
 
 
@@ -234,8 +238,7 @@ def test_it_cannot_fill_the_disk_of_the_host_by_its_tmp(pod: PodWorld) -> None:
     file=QUADLETS,
 )
 def test_a_fork_bomb_ends_at_a_limit_and_harms_no_other_service(pod: PodWorld) -> None:
-    if pod.target == "kube":
-        pytest.skip("Podman 4 knows no limit of processes in a pod's description")
+    podman_5_only(pod, "no limit of processes")
     limit = inside(pod, "nlp", "print(open('/sys/fs/cgroup/pids.max').read())").strip()
     if "FileNotFoundError" in limit:
         pytest.skip(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from tests.attacks.verdicts import verdict
 from tests.support.attacks import attack
 from tests.support.files import REDIRECT
 from tests.support.pictures import photo
@@ -18,8 +19,7 @@ RESOLVED = "The resolved address is checked, and connected to"
 
 
 def fetch(api: httpx.Client, url: str) -> tuple[int, str]:
-    answer = api.post(PATH, json={"image_url": url, "task": "classify"})
-    return answer.status_code, answer.json().get("code", "")
+    return verdict(api.post(PATH, json={"image_url": url, "task": "classify"}))
 
 
 @attack(threat="A URL of this machine's own services", control=RESOLVED, file=ADDRESSES)

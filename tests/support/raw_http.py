@@ -26,6 +26,13 @@ def head(method: str, target: str, *headers: str, host: str = "127.0.0.1") -> by
     return "\r\n".join([f"{method} {target} HTTP/1.1", f"Host: {host}", *headers, "", ""]).encode()
 
 
+def problem_of(port: int, request: bytes) -> bytes:
+    """The answer to a request that is refused, up to the end of its problem document."""
+    with connection(port) as client:
+        client.sendall(request)
+        return read_until(client, b"}")
+
+
 def read_until(source: socket.socket, mark: bytes) -> bytes:
     """What comes in up to and with the mark; raises EOFError when the connection ends first."""
     found = b""

@@ -64,10 +64,7 @@ class Book:
         self, before: tuple[Stamp | None, Mapping[str, Key]] | None
     ) -> tuple[Stamp | None, Mapping[str, Key]]:
         """What is known, read again if it may have changed. The stamp is taken first, so nothing is missed."""
-        try:
-            stamp = self._store.stamp()
-        except OSError as error:
-            raise KeysUnavailable(f"The file of keys cannot be read: {error}") from error
+        stamp = self._store.stamp()
         if before is not None and before[0] == stamp:
             return before
         return stamp, self._store.all()

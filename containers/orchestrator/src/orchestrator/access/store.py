@@ -37,7 +37,7 @@ class KeyStore:
 
     def all(self) -> Mapping[str, Key]:
         """Every key by its id, oldest first; none when there is no file yet."""
-        if not self._exists():
+        if self.stamp() is None:
             return {}
         with self._open(_READ_PATIENCE_MS, "BEGIN") as connection:
             return {row["id"]: _key(row) for row in connection.execute(self._sql["all_keys"])}
@@ -88,17 +88,19 @@ class KeyStore:
         return key, secret
 
     def stamp(self) -> Stamp | None:
-        """Different after every change; None without a file. Costs a few microseconds. Raises OSError."""
+        """Different after every change; None without a file. Costs a few microseconds."""
         try:
             descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                seen = os.fstat(descriptor)
+                offset, length = _CHANGE_COUNTER
+                counter = os.pread(descriptor, length, offset)
+            finally:
+                os.close(descriptor)
         except FileNotFoundError:
             return None
-        try:
-            seen = os.fstat(descriptor)
-            offset, length = _CHANGE_COUNTER
-            counter = os.pread(descriptor, length, offset)
-        finally:
-            os.close(descriptor)
+        except OSError as error:
+            raise _unavailable(self._path, error) from error
         return seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, counter
 
     def _find(self, connection: sqlite3.Connection, which: str) -> Key:
@@ -107,22 +109,16 @@ class KeyStore:
             raise ApiKeyNotFound(f"There is no key `{which}`")
         return _key(row)
 
-    def _exists(self) -> bool:
-        try:
-            return self.stamp() is not None
-        except OSError as error:
-            raise _unavailable(self._path, error) from error
-
     def _make(self) -> None:
         """An empty store."""
-        if self._exists():
+        if self.stamp() is not None:
             return
         with new_private_file(self._path) as draft, closing(_connect(draft)) as connection:
             migrate_to(connection, _PACKAGE)
 
     @contextmanager
     def _open_known(self, which: str) -> Iterator[sqlite3.Connection]:
-        if not self._exists():
+        if self.stamp() is None:
             raise ApiKeyNotFound(f"There is no key `{which}`, and no other")
         with self._open() as connection:
             yield connection

@@ -12,8 +12,8 @@ from fastapi.openapi.utils import get_openapi
 
 from ai_semble.problems import PROBLEM_TYPE
 from orchestrator.access.needs import OPEN_PATHS
-from orchestrator.description.routes import JSON, described_routes
-from orchestrator.operations.operation import Operation
+from orchestrator.description.routes import JSON, described_routes, words_for
+from orchestrator.operations.operation import ANYWHERE, Operation
 
 DESCRIPTION = """One environment: a language model, vision, language processing and data, on your own machine.
 
@@ -26,19 +26,8 @@ _REFERENCE = "#/components/schemas/"
 _REQUEST_ID = {"description": "Id of this request; every log line has it.", "schema": {"type": "string"}}
 _RETRY_AFTER = {"description": "Seconds to wait before the next try.", "schema": {"type": "integer"}}
 _PROBLEM = f"{_REFERENCE}Problem"
-# What the guard and the envelope can answer, whatever the path.
-_ANYWHERE = {
-    "400": {"description": "Code `malformed_request`, `api_key_in_url`."},
-    "401": {
-        "description": "Code `api_key_required`, `invalid_api_key`, `api_key_expired`, `api_key_revoked`."
-    },
-    "403": {"description": "Code `host_not_allowed`, `cross_site_refused`, `scope_missing`."},
-    "429": {"description": "Code `rate_limit_exceeded`, `too_many_wrong_keys`."},
-    "500": {"description": "Code `internal_error`."},
-    "503": {"description": "Code `keys_unavailable`."},
-}
 # Where no key is asked for, no key is wrong.
-_ONLY_KEYS = ("400", "401", "429", "503")
+_ONLY_KEYS = (400, 401, 429, 503)
 _KEY = {
     "apiKey": {
         "type": "http",
@@ -85,10 +74,11 @@ def build(app: FastAPI, operations: Sequence[Operation]) -> dict[str, Any]:
 
 
 def _complete(responses: dict[str, Any], *, is_open: bool) -> None:
-    for status, problem in _ANYWHERE.items():
-        if is_open and status in _ONLY_KEYS:
+    for number, codes in ANYWHERE.items():
+        if is_open and number in _ONLY_KEYS:
             continue
-        responses.setdefault(status, {**problem, "content": {JSON: {"schema": {"$ref": _PROBLEM}}}})
+        described = {"description": words_for(codes), "content": {JSON: {"schema": {"$ref": _PROBLEM}}}}
+        responses.setdefault(str(number), described)
     for status, response in responses.items():
         headers = response.setdefault("headers", {})
         headers.setdefault("X-Request-ID", _REQUEST_ID)

@@ -60,13 +60,18 @@ def problem_responses(path: str, codes: Codes) -> Responses:
     return {
         status: {
             "model": model,
-            "description": "Code " + ", ".join(f"`{code}`" for code in named) + ".",
+            "description": words_for(named),
             "content": {
                 kind: {"examples": {code: {"value": _example(path, status, code)} for code in named}}
             },
         }
         for status, named in codes.items()
     }
+
+
+def words_for(codes: Iterable[str]) -> str:
+    """The description of an answer that has one of these codes."""
+    return "Code " + ", ".join(f"`{code}`" for code in codes) + "."
 
 
 def _example(path: str, status: int, code: str) -> dict[str, Any]:

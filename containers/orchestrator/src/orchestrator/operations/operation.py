@@ -8,16 +8,24 @@ from typing import Any
 
 Codes = Mapping[int, Sequence[str]]
 
-# What the gateway itself can answer, whatever the path.
-GATEWAY: Codes = {
-    400: ("api_key_in_url",),
+
+def join(*tables: Codes) -> Codes:
+    """The codes of all tables by status, each once."""
+    joined: dict[int, tuple[str, ...]] = {}
+    for table in tables:
+        for status, codes in table.items():
+            joined[status] = tuple(dict.fromkeys((*joined.get(status, ()), *codes)))
+    return dict(sorted(joined.items()))
+
+
+# What the guard, the layer of keys and the envelope can answer, whatever the path.
+ANYWHERE: Codes = {
+    400: ("malformed_request", "api_key_in_url"),
     401: ("api_key_required", "invalid_api_key", "api_key_expired", "api_key_revoked"),
     403: ("host_not_allowed", "cross_site_refused", "scope_missing"),
     429: ("rate_limit_exceeded", "too_many_wrong_keys"),
     500: ("internal_error",),
-    502: ("bad_gateway",),
-    503: ("service_unavailable", "not_ready", "overloaded", "keys_unavailable"),
-    504: ("deadline_exceeded",),
+    503: ("keys_unavailable",),
 }
 # What every path with a body can answer besides.
 BODY: Codes = {
@@ -26,6 +34,15 @@ BODY: Codes = {
     415: ("unsupported_media_type",),
     422: ("invalid_request",),
 }
+# What every call that is passed on can answer.
+GATEWAY: Codes = join(
+    ANYWHERE,
+    {
+        502: ("bad_gateway",),
+        503: ("service_unavailable", "not_ready", "overloaded"),
+        504: ("deadline_exceeded",),
+    },
+)
 # What a call can answer that is to become a job.
 JOB: Codes = {
     422: ("bad_idempotency_key", "idempotency_key_reused"),
@@ -76,15 +93,6 @@ class Operation:
     def prefix(self) -> str:
         """The path up to its first parameter."""
         return self.path.partition("{")[0]
-
-
-def join(*tables: Codes) -> Codes:
-    """The codes of all tables by status, each once."""
-    joined: dict[int, tuple[str, ...]] = {}
-    for table in tables:
-        for status, codes in table.items():
-            joined[status] = tuple(dict.fromkeys((*joined.get(status, ()), *codes)))
-    return dict(sorted(joined.items()))
 
 
 def text_in(
