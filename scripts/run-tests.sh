@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Test this checkout, in an environment of its own (.venv) that is made at the first run.
 #
-# Usage: ./scripts/run-tests.sh TIER [--coverage] [--target=TARGET] [--host=HOST] [PYTEST OPTIONS]
+# Usage: ./scripts/run-tests.sh TIER [--coverage] [--target=TARGET] [--host=HOST] [--kernel=KERNEL] [PYTEST OPTIONS]
 #
-#   all            every tier below but `quick`, integration against every target; ends with a summary
+#   all            every tier below but `quick` and `vm`, integration against every target; ends with a summary
 #   quick          lint and the unit tests that take no time
 #   lint           ruff, mypy, shellcheck, shfmt, and that generated files are fresh
 #   unit           single parts, with real files, processes and models
@@ -15,6 +15,9 @@
 #                  on a real host: quadlet, kube
 #   machine        real hosts: clone, setup.sh, deploy.sh, the integration suite, faults; --host=debian13 (default:
 #                  Podman 5.4, Quadlets) or debian12 (Podman 4.3, kube play). Needs root or sudo, and says what else
+#   vm             hosts with a kernel of their own, in QEMU, which is slow where /dev/kvm does not work: limits,
+#                  SELinux, AppArmor; --kernel=apparmor (default) or selinux. `integration` and `attacks` take
+#                  --kernel, too: the pod on such a host. Needs what `machine` needs
 #   load           speed and memory against peers, in one run; --quick, or a subject: gateway jobs llm
 #                  vision nlp data memory pod; table and chart go to tests/load/results/. `pod` needs what
 #                  `machine` needs, and is not in --quick
@@ -36,13 +39,14 @@ HELP="./scripts/run-tests.sh --help"
 COVERAGE=
 TARGET=inprocess
 HOST=debian13
+KERNEL=
 RESULTS=()
 
 main() {
   local tier="${1-}" pytest_options=()
   shift || true
   case "$tier" in
-    all | quick | lint | unit | contract | shell | docs | integration | attacks | machine | load) ;;
+    all | quick | lint | unit | contract | shell | docs | integration | attacks | machine | vm | load) ;;
     --help | -h) usage && return ;;
     '') die_usage "there is no tier" "$HELP" ;;
     *) die_usage "unknown tier $tier" "$HELP" ;;
@@ -54,6 +58,8 @@ main() {
       --target*) die_usage "the target is inprocess, embedded, quadlet or kube" "$HELP" ;;
       --host=debian13 | --host=debian12) HOST="${1#*=}" ;;
       --host*) die_usage "the host is debian13 or debian12" "$HELP" ;;
+      --kernel=apparmor | --kernel=selinux) KERNEL="${1#*=}" ;;
+      --kernel*) die_usage "the kernel is apparmor or selinux" "$HELP" ;;
       --help | -h) usage && return ;;
       *) pytest_options+=("$1") ;;
     esac
@@ -95,7 +101,7 @@ run_quick() {
 }
 
 run_lint() {
-  local scripts=(scripts/*.sh scripts/lib/*.sh scripts/lib/backends/*.sh scripts/checks/*.sh containers/base/build/* containers/base/healthy .ci/run)
+  local scripts=(scripts/*.sh scripts/lib/*.sh scripts/lib/backends/*.sh scripts/checks/*.sh scripts/security/*.sh containers/base/build/* containers/base/healthy .ci/run)
   step "ruff check" ruff check .
   step "ruff format" ruff format --check --quiet .
   step "mypy" mypy containers/*/src tests scripts/lib/*.py
@@ -117,13 +123,23 @@ on_target() {
   local name="$1" run=tier
   shift
   case "$TARGET" in quadlet | kube) run=hosts_tier ;; esac
-  "$run" "$name ($TARGET)" "tests/$name" --target="$TARGET" "$@"
+  if [[ -n "$KERNEL" ]]; then
+    hosts_tier "$name (vm, $KERNEL)" "tests/$name" --host="debian13-$KERNEL" "$@"
+  else
+    "$run" "$name ($TARGET)" "tests/$name" --target="$TARGET" "$@"
+  fi
 }
 
 # One host for all, since setting it up is what takes long. The integration suite runs against its pod, and so do the
 # attacks that need a container.
 run_machine() {
   hosts_tier "machine ($HOST)" tests/integration tests/attacks/test_containers.py tests/machine --host="$HOST" "$@"
+}
+
+# One boot for all. A fork bomb needs a limit of processes, which no other host of the tests has.
+run_vm() {
+  local kernel="${KERNEL:-apparmor}" bomb=test_a_fork_bomb_ends_at_a_limit_and_harms_no_other_service
+  hosts_tier "vm ($kernel)" tests/vm "tests/attacks/test_containers.py::$bomb" --host="debian13-$kernel" "$@"
 }
 
 # hosts_tier NAME PYTEST_OPTION... - a tier that needs real hosts; where there can be none, it fails and says why

@@ -48,17 +48,15 @@ def home(name: str) -> Path:
 
 def keep_home(folder: Path, name: str) -> None:
     """Keep a copy of a home folder, in place of those that were kept before."""
-    with _alone():
+    with alone():
         _forget_interrupted()
         for old in (CACHE / "homes").glob("*"):
             remove_tree(old)
-        _made(home(name), lambda target: _copy(folder, target))
-
-
-def copy_home(recipe: HostRecipe, name: str, target: Path) -> None:
-    """The home folder that a host begins with: a kept one, or the empty one of its root."""
-    with _alone():
-        _copy(home(name) if name else root_of(recipe) / "home", target)
+        building = CACHE / "building" / name
+        building.parent.mkdir(exist_ok=True)
+        subprocess.run(["cp", "--archive", str(folder), str(building)], check=True)
+        home(name).parent.mkdir(exist_ok=True)
+        building.rename(home(name))
 
 
 def base_image_file() -> Path:
@@ -69,7 +67,7 @@ def base_image_file() -> Path:
 def build(name: str) -> None:
     """Make a host's root, the outside base image and what runs the host, unless they are there."""
     CACHE.mkdir(exist_ok=True)
-    with _alone():
+    with alone():
         _forget_interrupted()
         _made(root_of(HOSTS[name]), lambda target: _build_host(HOSTS[name], target))
         if isinstance(HOSTS[name], VmRecipe):
@@ -101,7 +99,8 @@ def write(path: Path, text: str, mode: int = 0o644) -> None:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def alone() -> Iterator[None]:
+    """Nobody makes or removes a root or a home meanwhile."""
     with (CACHE / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -111,10 +110,6 @@ def _forget_interrupted() -> None:
     """What lies in `building` belongs to nobody: whoever builds holds the lock."""
     for left in (CACHE / "building").glob("*"):
         remove_tree(left)
-
-
-def _copy(folder: Path, target: Path) -> None:
-    subprocess.run(["cp", "--archive", str(folder), str(target)], check=True)
 
 
 def _made(target: Path, make: Callable[[Path], None]) -> None:

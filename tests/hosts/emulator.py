@@ -14,7 +14,7 @@ import subprocess
 from pathlib import Path
 
 from tests.hosts.building import emulator_root, label_command, root_of
-from tests.hosts.recipes import VmRecipe
+from tests.hosts.recipes import KERNELS, VmRecipe
 from tests.hosts.requirements import SYSTEM_PATH
 
 MEMORY, PROCESSORS, DISK = "8G", 2, "24G"
@@ -24,12 +24,12 @@ HARDWARE = "q35,i8042=off"
 KVM_CREATE_VM, KVM_CREATE_VCPU, KVM_RUN = 0xAE01, 0xAE41, 0xAE80
 
 
-def make_disk(recipe: VmRecipe, run_folder: Path) -> None:
-    """The disk of one host: its kind's root, its own changes and home, with the labels of SELinux."""
+def make_disk(recipe: VmRecipe, home: Path, run_folder: Path) -> None:
+    """The disk of one host: its kind's root, its own changes, a home, and the labels of SELinux."""
     root = run_folder / "root"
     script = f"""
         mount -t overlay -o "lowerdir=$0,upperdir={run_folder}/changes,workdir={run_folder}/work" overlay {root}
-        mount --bind {run_folder}/home {root}/home
+        mount --bind {home} {root}/home
         {shlex.join(label_command(root))}
         mkfs.ext4 -q -d {root} {run_folder}/disk {DISK}
     """
@@ -58,7 +58,7 @@ def command(recipe: VmRecipe, machine: str, run_folder: Path) -> list[str]:
         *("-kernel", f"/srv/{kernel.name}", "-initrd", f"/srv/{initrd.name}"),
         *(
             "-append",
-            f"root=/dev/vda rw console=ttyS0 net.ifnames=0 panic=-1 loglevel=4 {recipe.kernel_options}",
+            f"root=/dev/vda rw console=ttyS0 net.ifnames=0 panic=-1 loglevel=4 {KERNELS[recipe.kernel]}",
         ),
         *("-drive", "file=/mnt/disk,format=raw,if=virtio,cache=unsafe"),
         *("-netdev", f"tap,id=net,ifname=ve-{machine},script=no,downscript=no"),

@@ -19,7 +19,7 @@ from typing import BinaryIO
 from uuid import uuid4
 
 from tests.hosts import cgroups, emulator, register
-from tests.hosts.building import copy_home, keep_home, root_of, write
+from tests.hosts.building import alone, home, keep_home, root_of, write
 from tests.hosts.network import Network
 from tests.hosts.recipes import CACHE, HOSTS, HostRecipe, VmRecipe
 from tests.hosts.requirements import SYSTEM_PATH
@@ -69,9 +69,7 @@ def _prepare(order: Order, network: Network, run_folder: Path) -> None:
     root = run_folder / "changes"
     for name in ("changes", "work", "root"):
         (run_folder / name).mkdir(parents=True)
-    # Not on an overlay: Podman's own overlays need a real file system below them.
     recipe = HOSTS[order.recipe]
-    copy_home(recipe, order.home, run_folder / "home")
     write(root / "etc/hostname", f"{order.recipe}\n")
     write(root / "etc/hosts", f"127.0.0.1 localhost {order.recipe}\n::1 localhost\n")
     # Its name sorts before systemd's own 80-container-host0.network.
@@ -89,7 +87,13 @@ def _prepare(order: Order, network: Network, run_folder: Path) -> None:
         write(root / "etc/containers/containers.conf", "[containers]\npids_limit=0\n")
     if isinstance(recipe, VmRecipe):
         write(root / "etc/machine-id", f"{uuid4().hex}\n")  # or it would do much at its first boot
-        emulator.make_disk(recipe, run_folder)
+        with alone():
+            emulator.make_disk(
+                recipe, home(order.home) if order.home else root_of(recipe) / "home", run_folder
+            )
+    else:
+        # Not on an overlay: Podman's own overlays need a real file system below them.
+        subprocess.run(["cp", "--archive", f"{root_of(recipe)}/home", f"{run_folder}/home"], check=True)
 
 
 def _resolver() -> str:

@@ -28,7 +28,7 @@ SECURITY = (
     "apparmor", "apparmor-utils", "auditd", "checkpolicy", "firewalld", "policycoreutils",
     "policycoreutils-python-utils", "selinux-policy-default", "selinux-policy-dev", "semodule-utils",
 )  # fmt: skip
-# By what confines programs.
+# By what confines programs: the options that they are booted with.
 KERNELS = {"apparmor": "security=apparmor", "selinux": "security=selinux selinux=1 enforcing=1"}
 
 
@@ -60,9 +60,9 @@ class HostRecipe(Recipe):
 
 @dataclass(frozen=True)
 class VmRecipe(HostRecipe):
-    """A host with a kernel of its own, in QEMU. Those that differ only in the kernel's options share a root."""
+    """A host with a kernel of its own, in QEMU. Those that differ only in their kernel share a root."""
 
-    kernel_options: str = ""
+    kernel: str = ""
 
     @property
     def key(self) -> str:
@@ -85,13 +85,13 @@ HOSTS = {
         ),
         *(
             VmRecipe(
-                f"debian13-{name}",
+                f"debian13-{kernel}",
                 "trixie",
                 (*SYSTEM, *TOOLS, *PODMAN, "passt", "systemd-resolved", *KERNEL, *SECURITY),
                 backend="quadlet",
-                kernel_options=options,
+                kernel=kernel,
             )
-            for name, options in KERNELS.items()
+            for kernel in KERNELS
         ),
     )
 }

@@ -15,6 +15,7 @@ PROGRAMS = {
     "ip": "iproute2",
     "ssh": "openssh-client",
     "setpriv": "util-linux",
+    "mkfs.ext4": "e2fsprogs",
     "git": "git",
 }
 DEVICES = ("/dev/fuse", "/dev/net/tun")

@@ -42,6 +42,7 @@ def test_help_names_every_tier(shell: Shell) -> None:
         "docs",
         "integration",
         "machine",
+        "vm",
         "load",
     ):
         assert f"\n  {tier} " in answer.stdout
@@ -49,7 +50,13 @@ def test_help_names_every_tier(shell: Shell) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [[], ["nonsense"], ["integration", "--target=moon"], ["machine", "--host=windows95"]],
+    [
+        [],
+        ["nonsense"],
+        ["integration", "--target=moon"],
+        ["machine", "--host=windows95"],
+        ["vm", "--kernel=hurd"],
+    ],
     ids=" ".join,
 )
 def test_wrong_usage_ends_with_2(shell: Shell, words: list[str]) -> None:
@@ -98,7 +105,7 @@ def test_one_failure_fails_the_whole_and_the_rest_still_runs(shell: Shell, check
     assert f"FAILED  contract: {failing}" in summary
 
 
-@pytest.mark.parametrize("words", [["machine"], ["integration", "--target=kube"]], ids=" ".join)
+@pytest.mark.parametrize("words", [["machine"], ["vm"], ["integration", "--target=kube"]], ids=" ".join)
 def test_where_no_host_can_run_the_tier_fails_without_starting_one(
     shell: Shell, checkout: Path, words: list[str]
 ) -> None:
@@ -114,3 +121,11 @@ def test_the_machine_tier_runs_the_integration_suite_on_the_host_that_was_asked_
     _, said, _ = run(shell, checkout, "machine", "--host=debian12", "-x")
     suites = "tests/integration tests/attacks/test_containers.py tests/machine"
     assert said[-1] == f"pytest --quiet {suites} --host=debian12 -x"
+
+
+@pytest.mark.parametrize("tier", ["integration", "attacks"])
+def test_a_suite_of_the_whole_platform_runs_on_the_kernel_that_was_asked_for(
+    shell: Shell, checkout: Path, tier: str
+) -> None:
+    _, said, _ = run(shell, checkout, tier, "--kernel=selinux", "-x")
+    assert said[-1] == f"pytest --quiet tests/{tier} --host=debian13-selinux -x"
