@@ -12,6 +12,7 @@ import httpx
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import xlsxwriter
 
 from tests.attacks.verdicts import verdict
 from tests.integration.bad_inputs.vision import huge_png
@@ -83,6 +84,20 @@ def test_a_zip_bomb_as_a_workbook_harms_only_its_reader(api: httpx.Client) -> No
         (422, "unreadable_data"),
         (500, "operation_crashed"),
     ]
+
+
+@attack(
+    threat="A workbook of 6 KB with a cell at its far end, between which 17 billion empty ones are",
+    control="How far the cells reach is looked up before room is made for them",
+    file="containers/data-processor/src/data_processor/engine/extents.py",
+)
+def test_a_far_cell_is_told_and_takes_no_memory(api: httpx.Client) -> None:
+    file = io.BytesIO()
+    with xlsxwriter.Workbook(file) as book:
+        sheet = book.add_worksheet()
+        sheet.write(0, 0, "a")
+        sheet.write(1_048_575, 16_383, 1)
+    assert upload(api, file.getvalue(), "xlsx") == (422, "memory_limit_exceeded")
 
 
 @attack(

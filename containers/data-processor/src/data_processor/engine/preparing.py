@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import orjson
 
+from data_processor.engine.extents import check_extent
 from data_processor.engine.json_types import infer, json_scan
 from data_processor.engine.quoting import literal
 from data_processor.engine.reading import Reading
@@ -17,7 +18,7 @@ from data_processor.errors import EmptyData, UnreadableData
 
 
 def prepare(connection: duckdb.DuckDBPyConnection, path: Path, format_: str) -> Path:
-    """A Parquet copy beside the file. Raises UnreadableData, EmptyData."""
+    """A Parquet copy beside the file. Raises UnreadableData, EmptyData, MemoryLimitExceeded."""
     copy = path.with_name(f"{path.name}.prepared.parquet")
     match format_:
         case "arrow":
@@ -68,6 +69,7 @@ def _from_excel(connection: duckdb.DuckDBPyConnection, path: Path, copy: Path) -
 def _records_of_sheet(path: Path) -> Iterator[dict[str, Any]]:
     import python_calamine as calamine  # noqa: PLC0415
 
+    check_extent(path)
     try:
         sheet = calamine.CalamineWorkbook.from_path(path).get_sheet_by_index(0)
         rows = sheet.iter_rows()
