@@ -76,3 +76,13 @@ def test_the_door_on_loopback_and_status_are_as_they_were(published: Published) 
     assert host.run(other, check=False).returncode != 0
     published.installed.deploy("status")
     published.installed.deploy("health")
+
+
+def test_in_a_pod_every_caller_has_an_address_of_podman(published: Published) -> None:
+    """That is why `trusted_proxies` knows only `local` there; the day this fails, it may know more."""
+    published.ask("/jobs")
+    said = published.installed.deploy("logs", "--json", "--action", "access_refused", "orchestrator").stdout
+    callers = {json.loads(line)["client"] for line in said.splitlines()}
+    print("callers:", callers)
+    assert callers
+    assert published.address not in callers

@@ -8,9 +8,9 @@ import pytest
 from starlette.types import Scope
 
 from ai_semble.config import ExposeConfig
-from ai_semble.outside import believe, client_behind, is_from_outside, trusts
+from ai_semble.outside import Proxies, believe, client_behind, is_from_outside
 
-PROXIES = trusts(
+PROXIES = Proxies(
     ExposeConfig.model_validate({"trusted_proxies": ["10.0.0.5", "192.168.0.0/24", "2001:db8::/64"]}),
     in_pod=False,
 )
@@ -40,15 +40,22 @@ def test_the_client_is_the_last_address_that_no_proxy_of_ours_has(
 
 
 def test_local_is_this_machine_and_in_a_pod_whoever_reaches_it() -> None:
-    host, pod = trusts(LOCAL, in_pod=False), trusts(LOCAL, in_pod=True)
-    assert [host(address) for address in ("127.0.0.1", "::1", "10.89.0.1", "nonsense")] == [
-        True,
-        True,
-        False,
-        False,
-    ]
-    assert pod("10.89.0.1")
-    assert not trusts(ExposeConfig(), in_pod=True)("127.0.0.1")
+    host, pod = Proxies(LOCAL, in_pod=False), Proxies(LOCAL, in_pod=True)
+    assert host.lead_here("127.0.0.1")
+    assert host.lead_here("::1")
+    assert not host.lead_here("10.89.0.3")
+    assert not host.lead_here("nonsense")
+    assert pod.lead_here("10.89.0.3")
+    assert not Proxies(ExposeConfig(), in_pod=True).lead_here("127.0.0.1")
+
+
+@pytest.mark.parametrize("in_pod", [True, False])
+def test_behind_a_local_proxy_only_the_last_word_counts(in_pod: bool) -> None:
+    """Also when the client is on this machine, or says that it was: nothing of it is a proxy."""
+    local = Proxies(LOCAL, in_pod=in_pod)
+    peer = "10.89.0.3" if in_pod else "127.0.0.1"
+    assert client_behind(peer, ["6.6.6.6", "203.0.113.9"], local) == "203.0.113.9"
+    assert client_behind(peer, ["6.6.6.6", "127.0.0.1"], local) == "127.0.0.1"
 
 
 def scope_of(**headers: str) -> Scope:

@@ -8,7 +8,7 @@ from ai_semble.config import Config
 from ai_semble.errors import AiSembleError, ExposureRefused
 from ai_semble.listening import has_keys, is_in_our_image, is_loopback
 from ai_semble.logs import get_logger
-from ai_semble.outside import Trusts, trusts
+from ai_semble.outside import Proxies
 from ai_semble.service import Runtime
 from ai_semble.tls import HOW, Certificates, read
 from ai_semble.topology import SERVICES
@@ -23,7 +23,7 @@ class Door:
     address: str
     port: int
     certificates: Certificates | None
-    trusts: Trusts
+    proxies: Proxies
 
 
 def check(config: Config, *, in_pod: bool) -> None:
@@ -93,7 +93,7 @@ def open_door(config: Config, runtime: Runtime) -> Door | None:
         log.warning("door_without_tls", address=expose.address, hint=f"Others can read keys and texts; {HOW}")
     # What is published of a pod is not the pod's affair.
     address = config.server.host if in_pod else expose.address
-    return Door(address, expose.port, certificates, trusts(expose, in_pod=in_pod))
+    return Door(address, expose.port, certificates, Proxies(expose, in_pod=in_pod))
 
 
 def _watch(certificates: Certificates, runtime: Runtime) -> None:

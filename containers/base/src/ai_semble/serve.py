@@ -58,7 +58,7 @@ def serve(service: str, config: Config) -> None:
     get_logger(__name__).info("serving", host=settings.host, port=settings.port, pid=os.getpid())
     outside = None
     if door is not None:
-        around = OutsideDoor(app, door.trusts)
+        around = OutsideDoor(app, door.proxies)
         outside = Outside(
             _settings(around, connections, config, door.address, door.port), connections, door.certificates
         )
