@@ -25,14 +25,14 @@ pod_make_secret() {
   "$1_make_secret" || die "the services' shared secret could not be made" "The lines above say why; then run it again."
 }
 
-# pod_label_volumes - each volume for its own service, where the module is installed; else for any container, as Podman does
+# pod_label_volumes DOMAINS - each volume for its own service, when services have domains; else for any container
 #
 # Only while nothing runs: a service that runs in its old domain would lose its files.
 pod_label_volumes() {
   local name
   has_selinux || return 0
   for name in models data state; do
-    if has_selinux_module; then
+    if [[ -n "$1" ]]; then
       selinux_label "$(pod_volume "$name")" "ai_semble_${name}_file_t"
     else
       selinux_label "$(pod_volume "$name")" container_file_t
@@ -157,7 +157,7 @@ pod_setup() {
     pod_images_exist || die "there are not all images: $(printf 'localhost/ai-semble/%s:latest ' "${IMAGES[@]}")" \
       "Load them (podman load --input FILE), or build them: ./scripts/setup.sh without --no-images"
   fi
-  if ! pod_is_running "$backend"; then pod_label_volumes; fi
+  if ! pod_is_running "$backend"; then pod_label_volumes "$(has_selinux_module && echo all)"; fi
   if [[ -n "$models" ]]; then
     say "== models"
     pod_fetch_models

@@ -21,7 +21,7 @@ pod_start() {
     pod_may_start "$backend"
     say "Starting the pod $PREFIX"
     pod_check_domains "$backend"
-    pod_label_volumes
+    pod_label_volumes "$(pod_domains "$backend")"
     pod_fit_network "$backend"
     "${backend}_prepare"
     systemctl --user daemon-reload
@@ -37,12 +37,14 @@ pod_start() {
 
 # pod_check_domains BACKEND - no container starts in a domain that the kernel does not know any more
 pod_check_domains() {
-  if ! has_selinux || has_selinux_module; then return; fi
-  if pod_installed "$1" | xargs -r -d '\n' grep -qsE 'ai_semble_[a-z_]+_t$'; then
+  if has_selinux && ! has_selinux_module && [[ -n "$(pod_domains "$1")" ]]; then
     die "the units name domains of the SELinux module ai_semble, which is not installed" \
       "sudo ./scripts/install-security.sh brings it back; ./scripts/setup.sh writes units that do without it."
   fi
 }
+
+# pod_domains BACKEND - the domains of our SELinux module that the units name; another environment may still do without
+pod_domains() { pod_installed "$1" | xargs -r -d '\n' grep -hsoE 'ai_semble_[a-z_]+_t$' || true; }
 
 # pod_wait BACKEND - until all are healthy; fails when that will not come, or not in time
 pod_wait() {
