@@ -21,12 +21,13 @@ from tests.support.attacks import attack
 DECODER = "containers/ai-services/src/ai_services/vision/imaging/decoding.py"
 SANDBOX = "containers/data-processor/src/data_processor/workers/sandbox.py"
 SCHEMAS = "containers/ai-services/src/ai_services/llm/engines/llama/schemas.py"
+VISION = "/ai/vision/analyze"
 PIXELS = "`vision.max_megapixels`, by the header, before a pixel is decoded"
 WORKER = "Read by a process of its own, with limits of memory and time"
 
 
 def look_at(api: httpx.Client, data: bytes) -> tuple[int, str]:
-    return verdict(api.post("/ai/vision/analyze", files={"image": ("x", data)}, data={"task": "classify"}))
+    return verdict(api.post(VISION, files={"image": ("x", data)}, data={"task": "classify"}))
 
 
 def upload(api: httpx.Client, data: bytes, format_: str) -> tuple[int, str]:
@@ -158,6 +159,20 @@ def test_an_arrow_file_that_lies_about_lengths_is_no_dataset(api: httpx.Client) 
 def test_deep_json_is_refused(api: httpx.Client, path: str, unit: bytes) -> None:
     answer = api.post(path, content=unit * 100_000, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["code"]) == (400, "malformed_body")
+
+
+@attack(
+    threat="32 MiB of lists, whose parsing would hold up everybody else for ten seconds",
+    control="The values of a body are counted as it passes by, and bounded",
+    file="containers/orchestrator/src/orchestrator/gateway/structure.py",
+)
+@pytest.mark.parametrize("path", ["/ai/nlp/process", "/ai/llm/completion", "/v1/chat/completions", VISION])
+def test_a_body_of_millions_of_lists_is_refused(api: httpx.Client, path: str) -> None:
+    nested = (b"[" * 100 + b"]" * 100 + b",") * ((30 << 20) // 201)
+    body = b'{"image_url": "https://example.com/x.png", "a": [' + nested + b"0]}"
+    answer = api.post(path, content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 413
+    assert "body_too_large" in answer.text
 
 
 @attack(threat="JSON that is deep and well-formed, as records", control=WORKER, file=SANDBOX)

@@ -20,6 +20,7 @@ from ai_semble.schemas.llm import (
     TextCompletionRequest,
 )
 from orchestrator.access.errors import MaxTokensRequired
+from orchestrator.gateway.structure import check
 
 # What a body may have besides what is described: OpenAI's and llama.cpp's members that choose no model and write no
 # more than `max_tokens` for each of `n` and `best_of` answers. Another server may read others (`models`, `n_predict`).
@@ -91,6 +92,7 @@ def wish_of(path: str, body: bytes) -> Wish:
     What is read differently here and there would be a way around a limit; so JSON that only some parsers take
     (another encoding than UTF-8, NaN) is refused.
     """
+    check(body)
     try:
         members = orjson.loads(body)
     except orjson.JSONDecodeError as error:

@@ -5,20 +5,21 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 
 from orchestrator.fetcher.fetcher import Fetcher
-from orchestrator.gateway import pictures
+from orchestrator.gateway import pictures, structure
 from orchestrator.gateway.calls import Body, Call, Reply
 from orchestrator.gateway.upstreams import Upstreams
 
 
 class Gateway:
-    """The upstreams, and the one thing that is done to a body on the way: a picture's URL is fetched."""
+    """The upstreams, and what is done to a body on the way: its values are bounded, and a picture's URL is fetched."""
 
     def __init__(self, upstreams: Upstreams, fetcher: Fetcher) -> None:
         self.upstreams = upstreams
         self._fetcher = fetcher
 
     async def send(self, call: Call, body: Body = b"", *, silence_s: float | None = None) -> Reply:
-        """As Upstreams.send; raises the fetcher's errors too."""
+        """As Upstreams.send; raises BodyTooLarge and the fetcher's errors too."""
+        body = structure.bounded(call, body)
         if not pictures.may_name_a_url(call):
             return await self.upstreams.send(call, body, silence_s=silence_s)
         document = await pictures.whole(body)
