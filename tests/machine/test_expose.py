@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
+from tests.hosts.building import USER
 from tests.hosts.environment import Installed
+from tests.hosts.recipes import CHECKOUT
 from tests.support.certificates import self_signed
 
+HOWTO = Path(CHECKOUT, "docs/howto/expose.md")
 PORT = 8443
 LOCAL = "curl --silent --noproxy '*' http://127.0.0.1:8080/jobs"
 
@@ -78,11 +83,24 @@ def test_the_door_on_loopback_and_status_are_as_they_were(published: Published) 
     published.installed.deploy("health")
 
 
+def test_root_hands_over_a_renewed_certificate_as_certbot_would(published: Published, tmp_path: Path) -> None:
+    """The hook of the how-to: only root can read what certbot has fetched."""
+    host = published.installed.host
+    renewed = self_signed(tmp_path, names=f"IP:{published.address}")
+    assert published.ask("/health/live")[0] == 200
+    for name, file in (("fullchain", renewed.certificate), ("privkey", renewed.key)):
+        host.run(f"umask 077; cat > /root/{name}.pem", user="root", input=file.read_text())
+    hook = re.findall(r"```sh\n#!/bin/sh\n(.*?)```", HOWTO.read_text("utf-8"), re.DOTALL)[0]
+    hook = hook.replace("-l you", f"-l {USER}")
+    host.run(f"RENEWED_LINEAGE=/root\n{hook}", user="root")
+    host.run("cat > pod.crt", input=renewed.certificate.read_text())
+    assert published.ask("/jobs", key=published.key)[0] == 200  # it trusts nothing but the new one
+
+
 def test_in_a_pod_every_caller_has_an_address_of_podman(published: Published) -> None:
     """That is why `trusted_proxies` knows only `local` there; the day this fails, it may know more."""
     published.ask("/jobs")
     said = published.installed.deploy("logs", "--json", "--action", "access_refused", "orchestrator").stdout
     callers = {json.loads(line)["client"] for line in said.splitlines()}
-    print("callers:", callers)
     assert callers
     assert published.address not in callers

@@ -10,7 +10,7 @@ import pytest
 
 from ai_semble.embedded.errors import PortInUse
 from ai_semble.embedded.preflight import check_port, check_room, port_error
-from ai_semble.errors import InsufficientStorage
+from ai_semble.errors import ExposureRefused, InsufficientStorage
 from tests.support.serving import free_port
 
 
@@ -28,6 +28,12 @@ def test_a_busy_port_names_the_process_and_another_port() -> None:
     me = psutil.Process()
     assert caught.value.detail == f"Port {port} (orchestrator) is in use by {me.name()} (process {me.pid})"
     assert "AI_SEMBLE_ORCHESTRATOR__PORT=" in caught.value.user_hint
+
+
+def test_an_address_of_another_machine_is_said_to_be_one() -> None:
+    with pytest.raises(ExposureRefused) as caught:
+        check_port("192.0.2.7", free_port(), "expose")
+    assert caught.value.detail == "192.0.2.7 is no address of this machine"
 
 
 def test_the_variable_of_the_data_processor_is_that_of_its_section() -> None:
