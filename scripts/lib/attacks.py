@@ -23,6 +23,8 @@ PAGE = REPOSITORY / "security" / "README.md"
 BEGIN, END = "<!-- attacks: begin (scripts/lib/attacks.py) -->", "<!-- attacks: end -->"
 HEAD = ("| threat | control | where | test | passed in |", "| --- | --- | --- | --- | --- |")
 OTHERS = "Parts on their own"
+# Folders whose files are each a subject of the table, named by its first line.
+SUBJECTS = ("attacks", "machine", "vm", "access")
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ def attacks() -> list[Attack]:
 
 def attacks_in(path: Path) -> Iterator[Attack]:
     module = import_module(".".join(path.with_suffix("").parts))
-    subject = (module.__doc__ or "").partition("\n")[0] if path.parent.name == "attacks" else OTHERS
+    named = (module.__doc__ or "").partition("\n")[0].rstrip(".")
+    subject = named if path.parent.name in SUBJECTS else OTHERS
     for name, test in vars(module).items():
         marks = getattr(test, "pytestmark", ()) if name.startswith("test_") else ()
         for mark in marks:

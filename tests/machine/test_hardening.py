@@ -11,6 +11,7 @@ import pytest
 from ai_semble.topology import LLM, NLP, SERVICES, UPSTREAMS, VISION
 from tests.hosts.environment import PORT, Installed
 from tests.hosts.host import Host
+from tests.support.attacks import attack
 
 UID = "10001"
 OWNERS = {"ai-semble-data": "data-processor", "ai-semble-state": "orchestrator"}
@@ -58,6 +59,11 @@ def test_it_writes_only_where_it_must(running: Installed, service: str) -> None:
         assert "tmpfs" in inside(running, service, "stat --file-system --format %T /tmp")
 
 
+@attack(
+    threat="A container is given the volume of another",
+    control="One volume a service",
+    file="containers/base/src/ai_semble/render/table.py",
+)
 @each_service
 def test_it_has_its_own_volume_and_nobody_elses(running: Installed, service: str) -> None:
     mounts = mounts_of(running, service)
@@ -75,6 +81,11 @@ def test_models_are_there_and_cannot_be_changed(running: Installed, service: str
     assert said.count("Read-only file system") >= 2, said
 
 
+@attack(
+    threat="Another program of the machine reads the token of the services",
+    control="A Podman secret, readable in the container by its user alone",
+    file="containers/base/src/ai_semble/render/quadlet.py",
+)
 @each_service
 def test_only_the_service_reads_its_token(running: Installed, service: str) -> None:
     file = inside(running, service, "echo ${AI_SEMBLE_TOKEN_FILE}").strip()
@@ -89,6 +100,11 @@ def answers(host: Host, address: str, port: int) -> bool:
     return host.run(ask, check=False).returncode == 0
 
 
+@attack(
+    threat="Another machine calls the API",
+    control="Its port is published on 127.0.0.1",
+    file="containers/base/src/ai_semble/render/quadlet.py",
+)
 def test_the_api_is_there_for_programs_of_the_host_alone(running: Installed) -> None:
     host = running.host
     assert answers(host, "127.0.0.1", PORT)
@@ -99,6 +115,11 @@ def test_the_api_is_there_for_programs_of_the_host_alone(running: Installed) -> 
     assert not {address for address in addresses if address.endswith(f":{PORT}")} - {f"127.0.0.1:{PORT}"}
 
 
+@attack(
+    threat="A program of the host calls a service past the gateway",
+    control="Services listen on the pod's own loopback address",
+    file="containers/base/src/ai_semble/render/quadlet.py",
+)
 @pytest.mark.parametrize("service", list(UPSTREAMS))
 def test_a_service_behind_the_gateway_cannot_be_reached_from_the_host(
     running: Installed, service: str

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from tests.hosts.environment import Installed
+from tests.support.attacks import attack
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +23,11 @@ def locked(running: Installed) -> Iterator[Installed]:
         running.deploy("restart")
 
 
+@attack(
+    threat="Somebody without a key calls the pod that asks for keys",
+    control='`access.required = "always"` holds in the pod, too',
+    file="containers/orchestrator/src/orchestrator/access/layer.py",
+)
 def test_with_a_key_the_pod_answers_and_without_one_it_does_not(locked: Installed, api: httpx.Client) -> None:
     key = locked.deploy("keys", "create", "pod-test", "--scope", "nlp", "--expires", "1h").stdout.strip()
     assert key.startswith("ais_")

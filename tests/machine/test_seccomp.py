@@ -14,6 +14,7 @@ from ai_semble.topology import DATA, LLM, ORCHESTRATOR, SERVICES
 from tests.hosts.environment import Installed
 from tests.hosts.pod_world import PYTHON, container
 from tests.machine.belongings import eventually, is_well
+from tests.support.attacks import attack
 from tests.support.system_calls import allowed_by_default, number_of
 
 PROFILES = "~/.config/containers/ai-semble/seccomp"
@@ -102,6 +103,11 @@ def unconfined(service: str) -> str:
     return f"{UNCONFINED} localhost/ai-semble/{service}:latest"
 
 
+@attack(
+    threat="It traces, mounts, makes namespaces, loads code into the kernel, uses io_uring or key rings",
+    control="A seccomp profile of its own for each service, which allows what it was seen to need",
+    file="security/seccomp/nlp.json",
+)
 @each_service
 def test_it_cannot_ask_for_what_it_never_needs(running: Installed, service: str) -> None:
     said = answers(running, inside(service), FORBIDDEN | REFUSED_TWICE)
@@ -110,6 +116,11 @@ def test_it_cannot_ask_for_what_it_never_needs(running: Installed, service: str)
     assert not [name for name, answer in free.items() if answer in REFUSED], free
 
 
+@attack(
+    threat="It has a raw or packet socket, or one to the hypervisor or the audit system",
+    control="The profile allows no such families",
+    file="security/seccomp/nlp.json",
+)
 @each_service
 def test_it_cannot_have_a_socket_that_sees_or_forges_packets(running: Installed, service: str) -> None:
     said = answers(running, inside(service), SOCKETS, "socket")
@@ -118,6 +129,11 @@ def test_it_cannot_have_a_socket_that_sees_or_forges_packets(running: Installed,
     assert -errno.ENOSYS not in free.values(), free
 
 
+@attack(
+    threat="A service that needs no network sends datagrams",
+    control="The profile allows them to those that look up names",
+    file="security/seccomp/nlp.json",
+)
 @each_service
 def test_only_who_looks_up_names_has_datagrams(running: Installed, service: str) -> None:
     said = answers(running, inside(service), DATAGRAMS, "socket")
@@ -143,6 +159,11 @@ def test_podmans_own_profile_allows_as_many_calls_as_the_documents_say(running: 
         assert allowed_by_default(own) <= allowed_by_default(default) / 2
 
 
+@attack(
+    threat="The profile is taken away, so that a service runs without one",
+    control="A container whose profile is missing is not started",
+    file="containers/base/src/ai_semble/render/quadlet.py",
+)
 @pytest.mark.thorough
 def test_without_its_profile_a_service_does_not_run_and_with_it_again_it_does(
     running: Installed, api: httpx.Client

@@ -10,6 +10,7 @@ import pytest
 from ai_semble.errors import AiSembleError, BodyTooLarge
 from ai_services.llm.engines.llama import preparing
 from orchestrator.access import tokens
+from tests.support.attacks import attack
 from tests.unit.access.conftest import Door
 
 COMPLETION, CHAT, TEXT = "/ai/llm/completion", "/v1/chat/completions", "/v1/completions"
@@ -20,6 +21,11 @@ ASKS: dict[str, dict[str, Any]] = {
 }
 
 
+@attack(
+    threat="A member that another model server reads as a model, or as more tokens",
+    control="A limited key may say only what is known",
+    file="containers/orchestrator/src/orchestrator/access/tokens.py",
+)
 @pytest.mark.parametrize("path", [CHAT, TEXT])
 @pytest.mark.parametrize(
     "member", ["models", "fallbacks", "n_predict", "min_tokens", "plugins", "prediction"]
@@ -50,6 +56,11 @@ def test_a_free_key_s_body_is_not_looked_into(closed: Door) -> None:
             assert client.post(CHAT, json=ASKS[CHAT]).status_code == 200
 
 
+@attack(
+    threat="A million mistakes in a request keep the event loop busy",
+    control="Mistakes are counted, not described",
+    file="containers/orchestrator/src/orchestrator/access/tokens.py",
+)
 @pytest.mark.parametrize("path", list(ASKS))
 def test_many_mistakes_are_refused_without_a_list_of_them(closed: Door, path: str) -> None:
     bodies: list[dict[str, Any]] = [
@@ -66,6 +77,11 @@ def test_many_mistakes_are_refused_without_a_list_of_them(closed: Door, path: st
     assert not closed.services["llm"].seen
 
 
+@attack(
+    threat="A long body of a limited key is parsed on the event loop",
+    control="8 MiB, and a bounded number of values",
+    file="containers/orchestrator/src/orchestrator/access/layer.py",
+)
 @pytest.mark.parametrize("path", list(ASKS))
 def test_a_body_that_is_looked_into_is_not_longer_than_can_be(
     closed: Door, path: str, monkeypatch: pytest.MonkeyPatch

@@ -27,6 +27,7 @@ from orchestrator.access.keys import Key, Scope
 from orchestrator.access.lockout import FREE_FOR_A_KEY
 from orchestrator.access.store import KeyStore
 from orchestrator.operations import OPERATIONS
+from tests.support.attacks import attack
 from tests.support.upstream import answering
 from tests.unit.access.conftest import EVERYTHING, Door, bearer, door, wait_until
 from tests.unit.gateway.conftest import TOKEN
@@ -74,6 +75,11 @@ def test_every_described_path_is_in_this_table(closed: Door) -> None:
         assert set(client.get("/openapi.json").json()["paths"]) == set(CALLS) | NO_KEY
 
 
+@attack(
+    threat="Somebody without a key reads anything, where keys are needed",
+    control="Every path but two needs a key, before any route sees the request",
+    file="containers/orchestrator/src/orchestrator/access/layer.py",
+)
 @pytest.mark.parametrize("path", sorted(set(CALLS) | ANY_KEY))
 def test_without_a_key_nothing_is_told(closed: Door, path: str) -> None:
     with closed.client() as client:
@@ -91,6 +97,11 @@ def test_supervisors_need_no_key_and_learn_nothing(closed: Door) -> None:
         assert client.get("/health/ready").status_code in (200, 503)
 
 
+@attack(
+    threat="A key for one part of the API is used for another",
+    control="A scope for each path, looked up in a table",
+    file="containers/orchestrator/src/orchestrator/access/needs.py",
+)
 def test_a_key_opens_what_it_is_for_and_nothing_else(closed: Door) -> None:
     for own in Scope:
         key = closed.key(own.value, scopes=frozenset({own}))
@@ -122,6 +133,11 @@ TRICKS = (
 )
 
 
+@attack(
+    threat="A path is written in another way, so that its scope is not found",
+    control="A path that no table knows is none",
+    file="containers/orchestrator/src/orchestrator/access/needs.py",
+)
 @pytest.mark.parametrize("trick", TRICKS)
 def test_what_is_appended_to_a_path_opens_nothing(closed: Door, trick: str) -> None:
     """Starlette's routes end in `$`, which is true before a last line feed, too."""
@@ -141,6 +157,11 @@ def test_what_is_appended_to_a_path_opens_nothing(closed: Door, trick: str) -> N
     assert not any(service.seen for service in closed.services.values())
 
 
+@attack(
+    threat="A line feed in a path makes two programs read two paths",
+    control="No path has control characters",
+    file="containers/orchestrator/src/orchestrator/access/needs.py",
+)
 @pytest.mark.parametrize("trick", ["%0A", "%0D", "%00", "%7F", "%C2%85"])
 def test_control_characters_in_a_path_are_refused_without_keys_too(local: Door, trick: str) -> None:
     with local.client() as client:
@@ -166,6 +187,11 @@ def test_both_headers_are_understood(closed: Door) -> None:
         assert client.post(NLP, headers={"Authorization": f"Basic {key}"}).status_code == 401
 
 
+@attack(
+    threat="A service that was taken over, or who reads the jobs' files, gets the caller's key",
+    control="The key ends at the gateway, and is never written",
+    file="containers/orchestrator/src/orchestrator/gateway/headers.py",
+)
 def test_no_service_and_no_job_sees_the_key(closed: Door) -> None:
     key = closed.key()
     with closed.client() as client:
@@ -180,6 +206,11 @@ def test_no_service_and_no_job_sees_the_key(closed: Door) -> None:
     assert not any(key.rpartition("_")[2].encode() in content for content in kept)
 
 
+@attack(
+    threat="A key in a URL is kept in logs and histories",
+    control="A URL with a key is refused, and not logged",
+    file="containers/orchestrator/src/orchestrator/access/layer.py",
+)
 def test_a_key_in_the_address_is_refused_and_not_logged(
     closed: Door, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,6 +228,11 @@ def test_a_key_in_the_address_is_refused_and_not_logged(
     assert key.rpartition("_")[2][:-1] not in said
 
 
+@attack(
+    threat="The same, percent-encoded, in the path, or where no key is needed",
+    control="The decoded address is searched, before anything is logged",
+    file="containers/orchestrator/src/orchestrator/access/layer.py",
+)
 @pytest.mark.parametrize(
     "address",
     [
@@ -224,6 +260,11 @@ def test_a_key_anywhere_in_the_address_is_refused_and_not_logged(
     assert key.rpartition("_")[2] not in answer.text + str(log.mock_calls)
 
 
+@attack(
+    threat="Many requests while the keys' file is locked keep every thread waiting",
+    control="One look for all who wait",
+    file="containers/orchestrator/src/orchestrator/access/book.py",
+)
 def test_a_locked_file_is_looked_at_once_for_all(closed: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     """A read that fails after a while must not be tried again by each of those who waited for it."""
     book = Book(closed.store)
@@ -256,6 +297,11 @@ def test_a_writer_at_work_keeps_no_reader_out(closed: Door) -> None:
         writer.execute("ROLLBACK")
 
 
+@attack(
+    threat="A revoked key goes on to open",
+    control="The file is looked at five times a second",
+    file="containers/orchestrator/src/orchestrator/access/book.py",
+)
 def test_a_new_key_and_a_revoked_one_are_known_without_a_restart(closed: Door) -> None:
     with closed.client() as client:
         assert client.post(NLP, headers=bearer(closed.key("first"))).status_code == 200
@@ -266,6 +312,11 @@ def test_a_new_key_and_a_revoked_one_are_known_without_a_restart(closed: Door) -
         assert code(client.post(NLP, headers=bearer(second))) == "api_key_revoked"
 
 
+@attack(
+    threat="A replaced secret goes on to open",
+    control="Digests of the present secret, and of the former one until its time",
+    file="containers/orchestrator/src/orchestrator/access/keys.py",
+)
 def test_a_rotated_key_opens_beside_the_former_one_for_a_while(closed: Door) -> None:
     former = closed.key()
     with closed.client() as client:
@@ -278,12 +329,22 @@ def test_a_rotated_key_opens_beside_the_former_one_for_a_while(closed: Door) -> 
             assert code(client.post(NLP, headers=bearer(gone))) == "invalid_api_key"
 
 
+@attack(
+    threat="An expired key goes on to open",
+    control="The time of each key is checked at each request",
+    file="containers/orchestrator/src/orchestrator/access/keys.py",
+)
 def test_an_expired_key_says_so(closed: Door) -> None:
     key = closed.key(expires_at=time.time() - 1)
     with closed.client(key) as client:
         assert code(client.post(NLP)) == "api_key_expired"
 
 
+@attack(
+    threat="Keys are guessed; or guesses lock out whoever has the right one",
+    control="Wrong keys are slowed down by address and claimed id; a right one always gets in",
+    file="containers/orchestrator/src/orchestrator/access/lockout.py",
+)
 def test_whoever_guesses_is_slowed_down_and_the_right_key_is_not(closed: Door) -> None:
     key = closed.key()
     wrong = re.sub("[0-9a-f]$", lambda last: "0" if last[0] != "0" else "1", key)
@@ -297,6 +358,11 @@ def test_whoever_guesses_is_slowed_down_and_the_right_key_is_not(closed: Door) -
     assert closed.refusals("too_many_wrong_keys") == 2
 
 
+@attack(
+    threat="The file of keys is damaged, so that nobody is asked for one",
+    control="What cannot be read lets nobody in",
+    file="containers/orchestrator/src/orchestrator/access/store.py",
+)
 @pytest.mark.parametrize("content", [b"", b"this is no database", b"SQLite format 3\0" + b"\xff" * 8000])
 def test_a_damaged_file_lets_nobody_in(closed: Door, content: bytes) -> None:
     key = closed.key()
@@ -313,6 +379,11 @@ def test_a_damaged_file_lets_nobody_in(closed: Door, content: bytes) -> None:
         wait_until(lambda: client.post(NLP).status_code == 200, "let in again")
 
 
+@attack(
+    threat="The file of keys is removed, so that nobody is asked for one",
+    control="Without keys nobody gets in",
+    file="containers/orchestrator/src/orchestrator/access/store.py",
+)
 def test_a_file_that_is_gone_lets_nobody_in(closed: Door) -> None:
     with closed.client(closed.key()) as client:
         assert client.post(NLP).status_code == 200
@@ -320,6 +391,11 @@ def test_a_file_that_is_gone_lets_nobody_in(closed: Door) -> None:
         wait_until(lambda: client.post(NLP).status_code == 401, "refused")
 
 
+@attack(
+    threat="Somebody who reads the file of keys has them",
+    control="Only hashes are kept, in a file that is its owner's alone",
+    file="containers/orchestrator/src/orchestrator/access/store.py",
+)
 def test_the_file_is_its_owner_s_alone_and_has_no_key_in_it(closed: Door) -> None:
     key = closed.key()
     assert stat.S_IMODE(closed.file.stat().st_mode) == 0o600
@@ -342,6 +418,11 @@ def test_status_and_an_update_s_questions_need_no_key(closed: Door) -> None:
     assert not probe.ask(probe.Door(config, "another"), "orchestrator", 30).is_well
 
 
+@attack(
+    threat="A wrong or limited key is used where none is needed, to be treated as without one",
+    control="What looks like our key is checked everywhere",
+    file="containers/orchestrator/src/orchestrator/access/layer.py",
+)
 def test_on_loopback_any_word_passes_but_a_wrong_key_of_ours_does_not(local: Door) -> None:
     with local.client() as client:
         for key in (None, "unused", "sk-proj-123"):
@@ -355,6 +436,11 @@ def test_on_loopback_any_word_passes_but_a_wrong_key_of_ours_does_not(local: Doo
         assert client.get("/health").status_code == 200
 
 
+@attack(
+    threat="A call that a key may not make is made as a job",
+    control="A job needs the scope of its call and its own",
+    file="containers/orchestrator/src/orchestrator/access/layer.py",
+)
 def test_a_job_needs_the_scope_of_its_call_and_of_jobs(closed: Door) -> None:
     later = {"Prefer": "respond-async"}
     for scopes, status in (
@@ -369,6 +455,11 @@ def test_a_job_needs_the_scope_of_its_call_and_of_jobs(closed: Door) -> None:
     assert not closed.services["llm"].seen
 
 
+@attack(
+    threat="A key for one model calls another",
+    control="The body is read with the same model as by the service",
+    file="containers/orchestrator/src/orchestrator/access/tokens.py",
+)
 @pytest.mark.parametrize("later", [False, True])
 @pytest.mark.parametrize("path", ["/ai/llm/completion", CHAT, "/v1/completions"])
 def test_a_key_for_some_models_calls_no_other(closed: Door, path: str, later: bool) -> None:
@@ -417,6 +508,11 @@ def test_keys_survive_a_restart(tmp_path: Path) -> None:
         assert next(iter(second.store.all().values())).scopes == EVERYTHING
 
 
+@attack(
+    threat="The API is opened to a network without keys",
+    control="Another address than loopback needs keys, whatever the settings say",
+    file="containers/orchestrator/src/orchestrator/access/control.py",
+)
 def test_an_address_that_others_reach_needs_keys_by_itself(tmp_path: Path) -> None:
     with (
         door(tmp_path, access={}, server={"host": "0.0.0.0"}) as made,  # noqa: S104 - served on loopback here

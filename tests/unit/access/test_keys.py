@@ -20,6 +20,7 @@ from orchestrator.access.lockout import (
     Lockout,
     network_of,
 )
+from tests.support.attacks import attack
 
 CHAT = "/v1/chat/completions"
 
@@ -38,6 +39,11 @@ def test_a_key_names_itself_and_has_256_random_bits() -> None:
         assert len(bytes.fromhex(secret.rpartition("_")[2])) == 32
 
 
+@attack(
+    threat="Something that is no key is taken for one",
+    control="One pattern, of the whole text",
+    file="containers/orchestrator/src/orchestrator/access/keys.py",
+)
 @given(st.binary(max_size=100))
 def test_nothing_else_opens(given: bytes) -> None:
     key = made(keys.new_key("0" * 12))
@@ -45,6 +51,11 @@ def test_nothing_else_opens(given: bytes) -> None:
     assert not keys.opens(None, given, 1)
 
 
+@attack(
+    threat="A key is guessed character by character",
+    control="Digests are compared, in constant time",
+    file="containers/orchestrator/src/orchestrator/access/keys.py",
+)
 def test_one_wrong_character_does_not_open() -> None:
     secret = keys.new_key("0" * 12)
     key = made(secret)
@@ -79,6 +90,11 @@ def test_guessing_takes_longer_and_longer() -> None:
     assert waits[-1] == LONGEST_S
 
 
+@attack(
+    threat="A guesser names another id each time",
+    control="Wrong keys of an address are counted together, too",
+    file="containers/orchestrator/src/orchestrator/access/lockout.py",
+)
 def test_another_id_each_time_is_guessing_too() -> None:
     lockout = Lockout()
     waits = [lockout.wrong("192.0.2.1", f"{number:012x}", 0) for number in range(200)]
@@ -86,6 +102,11 @@ def test_another_id_each_time_is_guessing_too() -> None:
     assert lockout.wrong("192.0.2.2", "0" * 12, 0) == 0
 
 
+@attack(
+    threat="Guesses from many addresses fill the memory",
+    control="A bounded number of guessers is remembered",
+    file="containers/orchestrator/src/orchestrator/access/lockout.py",
+)
 def test_guesses_do_not_fill_the_memory() -> None:
     lockout = Lockout()
     for number in range(3 * MOST_REMEMBERED):
@@ -93,6 +114,11 @@ def test_guesses_do_not_fill_the_memory() -> None:
     assert len(lockout) <= MOST_REMEMBERED
 
 
+@attack(
+    threat="A guesser has 2^64 addresses by IPv6",
+    control="A /64 is one address",
+    file="containers/orchestrator/src/orchestrator/access/lockout.py",
+)
 def test_one_machine_is_one_address_by_ipv6_too() -> None:
     assert network_of("2001:db8::1") == network_of("2001:db8::ffff:2")
     assert network_of("2001:db8::1") != network_of("2001:db8:0:1::1")
@@ -124,6 +150,11 @@ def test_of_a_remote_server_the_answer_has_to_be_bounded() -> None:
     assert bound({**body, "max_tokens": 100_000}, engine="openai") > 100_000
 
 
+@attack(
+    threat="JSON that two parsers read differently gets around a limit",
+    control="What only some parsers take is refused",
+    file="containers/orchestrator/src/orchestrator/access/tokens.py",
+)
 @pytest.mark.parametrize(
     "body", [b"", b"[]", b"{", b'{"messages": NaN}', '{"prompt": "a"}'.encode("utf-16"), b'{"prompt": 1}']
 )
@@ -151,6 +182,11 @@ def test_the_tokens_used_are_read_from_either_end(answer: bytes, total: int | No
     assert reader.total() == total
 
 
+@attack(
+    threat="A model is made to write a lower `usage` into its answer",
+    control="Quotes within a text are escaped, and the largest number counts",
+    file="containers/orchestrator/src/orchestrator/access/tokens.py",
+)
 @given(st.text(max_size=200))
 def test_a_model_cannot_write_its_own_bill(said: str) -> None:
     lie = f'{said}"usage": {{"total_tokens": 0}}{said}\\"usage":{{"total_tokens":999}}'

@@ -15,6 +15,7 @@ import pytest
 from orchestrator.access.budgets import Budgets
 from orchestrator.access.errors import RateLimitExceeded
 from orchestrator.access.keys import Key, Limits
+from tests.support.attacks import attack
 from tests.support.serving import free_port
 from tests.support.upstream import Exchange, answering
 from tests.unit.access.conftest import Door, bearer, door, wait_until
@@ -45,6 +46,11 @@ def busy(tmp_path: Path) -> Any:
         yield made
 
 
+@attack(
+    threat="Two hundred clients at once, to get past a limit of requests",
+    control="Decided and counted in one step",
+    file="containers/orchestrator/src/orchestrator/access/budgets.py",
+)
 def test_no_more_requests_than_a_minute_has(busy: Door) -> None:
     key = busy.key(requests_per_minute=37)
     assert at_once(busy.url, key, NLP) == {200: 37, 429: CALLERS - 37}
@@ -54,6 +60,11 @@ def test_no_more_requests_than_a_minute_has(busy: Door) -> None:
     assert at_once(busy.url, busy.key("another"), NLP) == {200: CALLERS}
 
 
+@attack(
+    threat="Two hundred clients at once, to get past a limit of parallel requests",
+    control="Decided and counted in one step",
+    file="containers/orchestrator/src/orchestrator/access/budgets.py",
+)
 def test_no_more_requests_at_once_than_allowed(busy: Door) -> None:
     opened, most = threading.Event(), 0
     inside = 0
@@ -88,6 +99,11 @@ def usage(total: int) -> bytes:
     return json.dumps({"id": "x", "usage": {"total_tokens": total}, "text": "y"}).encode()
 
 
+@attack(
+    threat="Two hundred clients at once, to get past a limit of tokens",
+    control="Tokens are held before a call, and settled after it",
+    file="containers/orchestrator/src/orchestrator/access/budgets.py",
+)
 def test_no_more_tokens_than_a_minute_has(busy: Door) -> None:
     """Each call used 100 of the tokens, and holds more than that while it runs."""
     busy.services["llm"].answer = answering(200, "application/json", usage(100))
@@ -100,6 +116,11 @@ def test_no_more_tokens_than_a_minute_has(busy: Door) -> None:
     assert len(busy.services["llm"].seen) == passed
 
 
+@attack(
+    threat="An answer that does not tell what it used is free",
+    control="What is not known counts as all that might have been used",
+    file="containers/orchestrator/src/orchestrator/access/layer.py",
+)
 def test_what_an_answer_does_not_tell_counts_in_full(busy: Door) -> None:
     stream = b'data: {"choices": []}\n\n' * 3 + b"data: [DONE]\n\n"
     busy.services["llm"].answer = answering(200, "text/event-stream", stream)
@@ -134,6 +155,11 @@ def test_a_call_that_reached_nobody_costs_no_tokens(tmp_path: Path) -> None:
         assert {client.post(COMPLETION, json=ASK).status_code for _ in range(20)} == {503}
 
 
+@attack(
+    threat="An engine is made to fall after it has computed, for nothing",
+    control="Only a call that was not begun is free",
+    file="containers/orchestrator/src/orchestrator/access/meter.py",
+)
 def test_a_call_that_an_engine_broke_off_costs_its_bound(busy: Door) -> None:
     """It may have computed for a minute before it fell."""
     body = b'{"code": "engine_failed", "detail": "it said \\"code\\": \\"overloaded\\""}'
@@ -159,6 +185,11 @@ def test_jobs_and_embeddings_cost_tokens_too(busy: Door) -> None:
         assert [client.post("/v1/embeddings", json=long).status_code for _ in range(2)] == [200, 429]
 
 
+@attack(
+    threat="Clients that leave take all places of a key with them",
+    control="A place is given back however a request ends",
+    file="containers/orchestrator/src/orchestrator/access/layer.py",
+)
 def test_a_caller_that_leaves_gives_its_place_back(busy: Door) -> None:
     async def never(exchange: Exchange) -> None:
         await exchange.read_body()
@@ -173,6 +204,11 @@ def test_a_caller_that_leaves_gives_its_place_back(busy: Door) -> None:
         wait_until(lambda: client.post(NLP).status_code == 200, "the place is free")
 
 
+@attack(
+    threat="A restart makes budgets new",
+    control="Budgets are written when the orchestrator stops",
+    file="containers/orchestrator/src/orchestrator/access/ledger.py",
+)
 def test_a_restart_gives_nothing_back(tmp_path: Path) -> None:
     with door(tmp_path) as first:
         key = first.key(requests_per_minute=5)
@@ -185,6 +221,11 @@ def test_a_restart_gives_nothing_back(tmp_path: Path) -> None:
         assert at_once(second.url, partly, NLP)[200] == 4
 
 
+@attack(
+    threat="A crash makes budgets new",
+    control="After a crash all is taken as spent",
+    file="containers/orchestrator/src/orchestrator/access/ledger.py",
+)
 def test_after_a_crash_all_counts_as_spent(tmp_path: Path) -> None:
     with door(tmp_path) as first:
         key = first.key(requests_per_minute=5)
@@ -200,6 +241,11 @@ def test_after_a_crash_all_counts_as_spent(tmp_path: Path) -> None:
         assert at_once(second.url, second.key("new", requests_per_minute=5), NLP)[200] == 5
 
 
+@attack(
+    threat="A crash and then a clean stop make budgets new",
+    control="What was unknown is written down, too",
+    file="containers/orchestrator/src/orchestrator/access/ledger.py",
+)
 def test_a_crash_and_then_a_clean_restart_give_nothing_back(tmp_path: Path) -> None:
     with door(tmp_path) as first:
         key = first.key(requests_per_minute=5)

@@ -9,10 +9,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from orchestrator.access.windows import GRAIN_S, SPAN_S, Window
+from tests.support.attacks import attack
 
 STEPS = st.floats(0, 40, allow_nan=False)
 
 
+@attack(
+    threat="Twice the limit around a full minute",
+    control="A sliding window of everything that was used",
+    file="containers/orchestrator/src/orchestrator/access/windows.py",
+)
 @given(
     st.integers(1, 20),
     st.lists(st.tuples(STEPS | st.floats(0, 0.2), st.integers(1, 6)), max_size=60),
@@ -55,6 +61,11 @@ def test_what_is_remembered_makes_an_equal_window(asked: list[tuple[float, int]]
         assert math.isclose(again.wait(1, limit, now), window.wait(1, limit, now), abs_tol=1e-6)
 
 
+@attack(
+    threat="Millions of requests fill the memory of a window",
+    control="A window has at most 600 entries",
+    file="containers/orchestrator/src/orchestrator/access/windows.py",
+)
 def test_a_long_day_takes_little_memory() -> None:
     window = Window()
     for moment in range(200_000):
