@@ -21,14 +21,16 @@ _reports = pytest.StashKey[int]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--host", choices=list(HOSTS), help="Test on this host; --target becomes its backend.")
-    parser.addoption(
-        "--keep-home", action="store_true", help="Keep what setup.sh makes, from which a vm begins, too."
-    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if asked := config.getoption("--host"):
         config.option.target = HOSTS[asked].backend
+
+
+def needs_installed(item: pytest.Item) -> bool:
+    """Whether Ai-semble has to be set up on the host for a test. `world` asks for it by name."""
+    return isinstance(item, pytest.Function) and not {"installed", "world"}.isdisjoint(item.fixturenames)
 
 
 @pytest.fixture(scope="session")
@@ -37,22 +39,17 @@ def host(request: pytest.FixtureRequest) -> Iterator[Host]:
     target = request.config.getoption("--target")
     backend = target if target in POD_TARGETS else "quadlet"
     recipe = HOSTS[request.config.getoption("--host") or host_for(backend).name]
-    home = homes.kept_home() if isinstance(recipe, VmRecipe) else ""
-    with running_host(recipe.name, home) as made:
+    needs_home = isinstance(recipe, VmRecipe) and any(map(needs_installed, request.session.items))
+    with running_host(recipe.name, homes.kept_home() if needs_home else "") as made:
         request.session.stash[_host] = made
         yield made
         del request.session.stash[_host]
 
 
 @pytest.fixture(scope="session")
-def installed(request: pytest.FixtureRequest, host: Host) -> Installed:
+def installed(host: Host) -> Installed:
     """The host after `setup.sh`."""
-    if isinstance(host.recipe, VmRecipe):
-        return adapt(host)
-    made = install(host)
-    if request.config.getoption("--keep-home"):
-        homes.keep(made)
-    return made
+    return adapt(host) if isinstance(host.recipe, VmRecipe) else install(host)
 
 
 @pytest.fixture(scope="session")

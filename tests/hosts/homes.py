@@ -9,7 +9,7 @@ import hashlib
 import json
 
 from tests.hosts import building
-from tests.hosts.environment import Installed, install
+from tests.hosts.environment import install
 from tests.hosts.host import running_host
 from tests.hosts.recipes import BASE_IMAGE, host_for
 from tests.hosts.supplies import tree_of
@@ -23,13 +23,9 @@ def kept_home() -> str:
     name = _name()
     if not building.home(name).exists():
         with running_host(host_for("quadlet").name) as host:
-            keep(install(host))
+            install(host)
+            host.keep_home(name)
     return name
-
-
-def keep(installed: Installed) -> None:
-    """Keep the home of a host on which `setup.sh` has just ended."""
-    installed.host.keep_home(_name())
 
 
 def _name() -> str:

@@ -25,6 +25,8 @@ from tests.hosts.recipes import CACHE, HOSTS, HostRecipe, VmRecipe
 from tests.hosts.requirements import SYSTEM_PATH
 
 NSPAWN_BOOTS_AGAIN = 133
+# The default of `deploy.sh start`.
+START_LIMIT_S = 300
 KEYS = "/etc/ssh/authorized_keys"
 SETTINGS = {
     "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1",
@@ -75,7 +77,7 @@ def _prepare(order: Order, network: Network, run_folder: Path) -> None:
     # Its name sorts before systemd's own 80-container-host0.network.
     write(root / "etc/systemd/network/10-host0.network", network.inside())
     write(root / "etc/resolv.conf", _resolver())
-    write(root / "etc/environment", order.environment)
+    write(root / "etc/environment", order.environment + _patience(recipe))
     write(root / "etc/ssh/sshd_config.d/keys.conf", f"AuthorizedKeysFile {KEYS}\n")
     write(root / KEYS.removeprefix("/"), order.public_key)
     make_key = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{root}/etc/ssh/ssh_host_ed25519_key"]
@@ -142,6 +144,12 @@ def _command(recipe: HostRecipe, machine: str, run_folder: Path) -> list[str]:
         "--network-veth", "--resolv-conf=off", "--capability=all", "--private-users=no", "--bind=/dev/fuse",
         "--bind=/dev/net/tun", "--system-call-filter=add_key keyctl bpf perf_event_open",
     ]  # fmt: skip
+
+
+def _patience(recipe: HostRecipe) -> str:
+    """A variable for `deploy.sh start`, where it takes longer than on any user's machine."""
+    slowness = _slowness(recipe)
+    return f"AI_SEMBLE_START_LIMIT_S={START_LIMIT_S * slowness}\n" if slowness > 1 else ""
 
 
 def _slowness(recipe: HostRecipe) -> int:

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.hosts.environment import Installed, reachable
+from tests.hosts.fixtures import needs_installed
 from tests.hosts.recipes import HOSTS, KERNELS, VmRecipe
 
 FOLDER = Path(__file__).parent
@@ -20,8 +21,14 @@ FOLDER = Path(__file__).parent
 ANSWERED_WITHIN_S = 300
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the tests of the kernel that was asked for; without one, none of this folder can run."""
+    """Keep the tests of the kernel that was asked for; without one, none of this folder can run.
+
+    Those that need Ai-semble set up are thorough: an emulated processor takes minutes to start the pod.
+    """
+    for item in filter(needs_installed, items):
+        item.add_marker("thorough")
     recipe = HOSTS.get(config.getoption("--host") or "")
     if not isinstance(recipe, VmRecipe):
         skipped = pytest.mark.skip(reason="it needs a kernel of its own; run: ./scripts/run-tests.sh vm")

@@ -56,7 +56,6 @@ def test_killed_tests_leave_nothing_while_it_boots(host: Host) -> None:
     eventually(lambda: left_over() == before, "nothing is left over", LEFT_WITHIN_S)
 
 
-@pytest.mark.thorough
 def test_the_pod_comes_back_with_the_machine(running: Installed) -> None:
     running.host.run("sync && echo kept > kept")
     running.host.reboot()

@@ -6,7 +6,6 @@ import shlex
 from pathlib import PurePosixPath
 
 import httpx
-import pytest
 
 from ai_semble.render.table import CONTAINERS
 from ai_semble.topology import NLP, SERVICES, VISION
@@ -82,7 +81,6 @@ def test_a_service_over_its_memory_is_killed_alone_and_comes_back(
     assert int(host.run(f"cat {group(host, VISION.name)}/memory.max").stdout) > GIB
 
 
-@pytest.mark.thorough
 def test_a_program_inside_that_takes_all_memory_is_ended_at_the_limit(
     running: Installed, api: httpx.Client
 ) -> None:
