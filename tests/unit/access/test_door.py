@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 import sqlite3
 import stat
+import subprocess
 import time
 from collections.abc import Mapping
 from contextlib import closing
@@ -53,7 +55,8 @@ CALLS = {
     "/metrics": Scope.METRICS,
 }
 LLM = {"/ai/llm/completion", CHAT, "/v1/completions"}
-ANY_KEY = {"/", "/docs", "/docs/{name}", "/openapi.json"}
+ANY_KEY = {"/openapi.json"}
+PAGE = {"/", "/docs", "/docs/docs.js", "/docs/docs.css", "/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js"}
 NO_KEY = {"/health/live", "/health/ready"}
 METHODS = {operation.path: operation.method for operation in OPERATIONS}
 
@@ -61,6 +64,15 @@ METHODS = {operation.path: operation.method for operation in OPERATIONS}
 def ask(client: httpx.Client, path: str, method: str = "", **more: object) -> httpx.Response:
     path_asked = path.replace("{name}", "x").replace("{job_id}", "x")
     return client.request(method or METHODS.get(path, "GET"), path_asked, **more)  # type: ignore[arg-type]
+
+
+def in_browser(address: str) -> str:
+    """What a page has become in a real browser."""
+    browser = shutil.which("chromium") or pytest.skip("no browser; apt-get install chromium")
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=5000", "--dump-dom"]
+    return subprocess.run(
+        [browser, *options, address], capture_output=True, text=True, timeout=60, check=True
+    ).stdout
 
 
 def code(answer: httpx.Response) -> str:
@@ -95,6 +107,24 @@ def test_supervisors_need_no_key_and_learn_nothing(closed: Door) -> None:
     with closed.client() as client:
         assert client.get("/health/live").json() == {"status": "alive"}
         assert client.get("/health/ready").status_code in (200, 503)
+
+
+def test_the_page_of_the_description_opens_without_a_key_and_says_what_it_needs(closed: Door) -> None:
+    with closed.client() as client:
+        for path in sorted(PAGE):
+            assert client.get(path).status_code in (200, 307), path
+        for path in ("/docs/", "/docs/x", "/docs/docs.html"):
+            assert client.get(path).status_code == 401, path
+    seen = in_browser(f"{closed.url}/docs")
+    assert "An API key is needed" in seen
+    assert "keys create NAME" in seen
+    assert "List jobs" not in seen
+
+
+def test_where_no_key_is_needed_the_page_shows_the_description_at_once(local: Door) -> None:
+    seen = in_browser(f"{local.url}/docs")
+    assert "List jobs" in seen
+    assert "An API key is needed" not in seen
 
 
 @attack(
@@ -143,7 +173,7 @@ def test_what_is_appended_to_a_path_opens_nothing(closed: Door, trick: str) -> N
     """Starlette's routes end in `$`, which is true before a last line feed, too."""
     nothing = closed.key("nothing", scopes=frozenset())
     every = closed.key("every", models=frozenset({"another"}), tokens_per_minute=10)
-    for path in sorted((set(CALLS) | ANY_KEY) - {"/"}):
+    for path in sorted((set(CALLS) | ANY_KEY | PAGE) - {"/"}):
         asked = path + trick
         with closed.client(nothing) as client:
             for headers in ({}, {"Prefer": "respond-async"}):
@@ -165,7 +195,7 @@ def test_what_is_appended_to_a_path_opens_nothing(closed: Door, trick: str) -> N
 @pytest.mark.parametrize("trick", ["%0A", "%0D", "%00", "%7F", "%C2%85"])
 def test_control_characters_in_a_path_are_refused_without_keys_too(local: Door, trick: str) -> None:
     with local.client() as client:
-        for path in sorted(set(CALLS) | ANY_KEY | NO_KEY):
+        for path in sorted(set(CALLS) | ANY_KEY | PAGE | NO_KEY):
             answer = ask(client, path + trick, method=METHODS.get(path, "GET"))
             assert (answer.status_code, code(answer)) == (400, "malformed_request"), path
     assert not any(service.seen for service in local.services.values())

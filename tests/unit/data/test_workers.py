@@ -26,6 +26,7 @@ from data_processor.workers import messages
 from data_processor.workers.failures import describe, restore
 from data_processor.workers.jobs import MIB, Answer, Job, Limits
 from data_processor.workers.pool import Ticket, Workers
+from tests.support.attacks import attack
 from tests.support.serving import serving
 from tests.unit.data.bench import make_runtime, within
 
@@ -121,6 +122,11 @@ def test_what_needs_too_much_memory_is_an_answer_not_a_crash(
     assert orjson.loads(run(workers, folder, sql("SELECT 1 AS x")).body)["rows"]["total"] == 1
 
 
+@attack(
+    threat="A query fills the disk with what does not fit into memory",
+    control="`data.spill_limit`, kept by DuckDB in the folder of the job",
+    file="containers/data-processor/src/data_processor/engine/connection.py",
+)
 def test_what_spills_more_than_allowed_is_stopped(workers: Workers, folder: Path) -> None:
     query = "SELECT i FROM range(30000000) t(i) ORDER BY hash(i) DESC, i OFFSET 29999990"
     with pytest.raises(SpillLimitExceeded):
@@ -141,6 +147,11 @@ def test_an_answer_longer_than_allowed_is_refused(workers: Workers, folder: Path
     assert caught.value.code == "result_too_large"  # type: ignore[attr-defined]
 
 
+@attack(
+    threat="A file that makes its reader crash takes the service with it",
+    control="Each operation is a process of its own",
+    file="containers/data-processor/src/data_processor/workers/pool.py",
+)
 @pytest.mark.parametrize("by", [signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS])
 def test_a_worker_that_crashes_takes_nothing_with_it(
     workers: Workers, folder: Path, by: signal.Signals
@@ -150,6 +161,11 @@ def test_a_worker_that_crashes_takes_nothing_with_it(
     assert orjson.loads(run(workers, folder, sql("SELECT 1 AS x")).body)["rows"]["total"] == 1
 
 
+@attack(
+    threat="An operation takes all memory, so that the kernel kills a service",
+    control="Each operation is a process of its own, which the kernel takes first",
+    file="containers/data-processor/src/data_processor/workers/sandbox.py",
+)
 def test_a_worker_that_the_kernel_kills_was_out_of_memory(workers: Workers, folder: Path) -> None:
     with pytest.raises(MemoryLimitExceeded):
         run_and(workers, folder, lambda worker: worker.kill())

@@ -17,7 +17,7 @@ from orchestrator.access.errors import ApiKeyInUrl, ApiKeyRequired, InvalidApiKe
 from orchestrator.access.holder import tell_deposit, tell_holder
 from orchestrator.access.keys import Key
 from orchestrator.access.meter import Meter
-from orchestrator.access.needs import MODELS_PATH, OPEN_PATHS, Needs, check_path
+from orchestrator.access.needs import MODELS_PATH, Needs, check_path, is_open
 from orchestrator.gateway.client import Client, ClientGone
 from orchestrator.gateway.headers import prefers_async
 
@@ -50,7 +50,7 @@ class AccessLayer:
             scope["path"] = keys.redacted(path)  # which the log of requests has
             raise self._refusal(ApiKeyInUrl("The address has an API key in it"), scope)
         check_path(path)
-        if path in OPEN_PATHS:
+        if is_open(path):
             return None
         given = _given(scope["headers"])
         comes_from_outside = is_from_outside(scope)

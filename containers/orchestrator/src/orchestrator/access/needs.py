@@ -13,8 +13,11 @@ from orchestrator.operations import Operation
 OPEN_PATHS = frozenset(("/health/live", "/health/ready"))
 # What `deploy.sh status` reads with the environment's own secret.
 OWN_PATHS = frozenset(("/health", "/metrics"))
-# The description of the API and its page: any valid key opens them.
-_FREE_PATHS, _FREE_BELOW = frozenset(("/", "/docs", "/openapi.json")), "/docs/"
+# The page that shows the description; it is the same everywhere, and asks for a key where one is needed.
+_PARTS = ("docs.css", "docs.js", "favicon.svg", "swagger-ui-bundle.js", "swagger-ui.css")
+_PAGE = frozenset(("/", "/docs", *(f"/docs/{part}" for part in _PARTS)))
+# The description of the API: any valid key opens it.
+_FREE_PATHS, _FREE_BELOW = frozenset(("/openapi.json",)), "/docs/"
 MODELS_PATH = "/v1/models"
 _SCOPES = {
     "llm": Scope.LLM,
@@ -51,6 +54,11 @@ class Needs:
         if path in _FREE_PATHS or path.startswith(_FREE_BELOW):
             return None
         raise NotFound("There is nothing at this path")
+
+
+def is_open(path: str) -> bool:
+    """Whether nobody needs a key for it."""
+    return path in OPEN_PATHS or path in _PAGE
 
 
 def check_path(path: str) -> None:
