@@ -291,6 +291,25 @@ def test_a_key_anywhere_in_the_address_is_refused_and_not_logged(
 
 
 @attack(
+    threat="A key in a path is logged by what refuses the request before keys are looked at",
+    control="Every path is written without the secrets in it",
+    file="containers/base/src/ai_semble/redaction.py",
+)
+def test_a_key_in_a_path_is_not_logged_by_what_refuses_the_request_earlier(
+    local: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = Mock()
+    monkeypatch.setattr(envelope, "log", log)
+    key = local.key()
+    with local.client() as client:
+        answer = client.get(f"/jobs/{key}", headers={"Host": "evil.example"})
+    assert (answer.status_code, code(answer)) == (403, "host_not_allowed")
+    wait_until(lambda: bool(log.mock_calls), "logged")
+    assert key.split("_")[1] in str(log.mock_calls), "its id tells whose it was"
+    assert key.rpartition("_")[2] not in answer.text + str(log.mock_calls)
+
+
+@attack(
     threat="Many requests while the keys' file is locked keep every thread waiting",
     control="One look for all who wait",
     file="containers/orchestrator/src/orchestrator/access/book.py",

@@ -26,6 +26,7 @@ from ai_semble.errors import (
 )
 from ai_semble.logs import get_logger
 from ai_semble.metrics import Metrics
+from ai_semble.redaction import redacted
 
 log = get_logger(__name__)
 OPEN_PATHS = frozenset(("/health", "/health/live", "/health/ready", "/metrics"))
@@ -85,7 +86,7 @@ class Envelope:
             stopped = ServiceUnavailable("The service stopped before the answer was ready", retry_after=1)
             await exchange.fail(stopped, self.metrics.service)
         except Exception as error:  # the one place where a defect becomes an answer
-            log.exception("request_failed", path=scope["path"])
+            log.exception("request_failed", path=redacted(scope["path"]))
             await exchange.fail(InternalError(type(error).__name__), self.metrics.service)
         finally:
             self.running -= 1
@@ -107,7 +108,7 @@ class Envelope:
         write = log.debug if scope["path"] in OPEN_PATHS else log.info
         told = {
             "method": scope["method"],
-            "path": scope["path"],
+            "path": redacted(scope["path"]),
             "status": status,
             "ms": round(seconds * 1000, 2),
         }

@@ -9,11 +9,12 @@ import secrets
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ai_semble.redaction import KEY
+
 # 48 bits name a key, 256 bits are its secret.
 _ID_BYTES, _SECRET_BYTES = 6, 32
 MARK = b"ais_"
-PATTERN = re.compile(rb"ais_([0-9a-f]{12})_[0-9a-f]{64}")
-_PATTERN_IN_TEXT = re.compile(PATTERN.pattern.decode())
+PATTERN = re.compile(KEY.encode())
 # Compared with when there is no such key, so that this takes as long.
 _NOBODY = bytes(32)
 
@@ -98,11 +99,6 @@ def claimed_id(given: bytes) -> str | None:
 def is_in(text: bytes) -> bool:
     """Whether there is a key in a text."""
     return MARK in text and PATTERN.search(text) is not None
-
-
-def redacted(text: str) -> str:
-    """The text without the secrets of the keys in it; their ids stay."""
-    return _PATTERN_IN_TEXT.sub(r"ais_\1_...", text)
 
 
 def opens(key: Key | None, given: bytes, now: float) -> bool:
