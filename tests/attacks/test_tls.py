@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.hosts.fixtures import POD_TARGETS
 from tests.support.attacks import attack
 from tests.support.certificates import self_signed
 from tests.support.exposed import START_S, Exposed, exposed, private_variables, run
@@ -28,7 +29,9 @@ SOON_S = 30
 
 
 @pytest.fixture(scope="module")
-def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exposed]:
+def door(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exposed]:
+    if request.config.getoption("--target") in POD_TARGETS:
+        pytest.skip("the door of a pod is in tests/machine/test_expose.py; this one is a process of its own")
     folder = tmp_path_factory.mktemp("door")
     with exposed(folder, self_signed(folder), server__client_timeout_s=str(PATIENCE_S)) as made:
         yield made
