@@ -57,7 +57,7 @@ def create_app(runtime: Runtime) -> FastAPI:
 @asynccontextmanager
 async def _life(app: FastAPI) -> AsyncIterator[None]:
     runtime: Runtime = app.state.runtime
-    fetcher = Fetcher(runtime.config.fetch, runtime.metrics)
+    fetcher = Fetcher(runtime.config.fetch, runtime.metrics, egress=runtime.config.network.egress != "none")
     async with Upstreams(runtime.config, runtime.metrics, runtime.service_token) as upstreams:
         app.state.gateway = Gateway(upstreams, fetcher)
         app.state.probe = EnvironmentProbe(runtime.config, runtime.health, upstreams)
