@@ -17,7 +17,8 @@
 #                  Podman 5.4, Quadlets) or debian12 (Podman 4.3, kube play). Needs root or sudo, and says what else
 #   vm             hosts with a kernel of their own, in QEMU, which is slow where /dev/kvm does not work: limits,
 #                  SELinux, AppArmor; --kernel=apparmor (default) or selinux. `integration` and `attacks` take
-#                  --kernel, too: the pod on such a host. Needs what `machine` needs
+#                  --kernel, too: the pod on such a host. Needs what `machine` needs. Its first run sets Ai-semble up
+#                  on an ordinary host (minutes); -m "not thorough" leaves out what needs that, and boots only
 #   load           speed and memory against peers, in one run; --quick, or a subject: gateway jobs llm
 #                  vision nlp data memory pod; table and chart go to tests/load/results/. `pod` needs what
 #                  `machine` needs, and is not in --quick

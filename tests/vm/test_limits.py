@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import PurePosixPath
 
 import httpx
 
 from ai_semble.render.table import CONTAINERS
-from ai_semble.topology import NLP, SERVICES, VISION
+from ai_semble.topology import SERVICES, VISION
 from tests.hosts.environment import Installed
 from tests.hosts.host import Host
-from tests.hosts.pod_world import PYTHON, container
+from tests.hosts.pod_world import container
 from tests.machine.belongings import eventually
 
 GIB = 1024**3
-BACK_WITHIN_S = 300
-PIECE = 128 * 1024**2
-# It takes one piece after the other and says so. Huge pages, since an emulated processor is slow at faults.
-HOG = f"""
-import mmap
-kept = []
-while True:
-    kept.append(mmap.mmap(-1, {PIECE}))
-    kept[-1].madvise(mmap.MADV_HUGEPAGE)
-    for place in range(0, {PIECE}, 4096):
-        kept[-1][place] = 1
-    print("taken", flush=True)
-"""
+BACK_WITHIN_S = 120
 
 
 def group(host: Host, service: str) -> PurePosixPath:
@@ -48,10 +35,8 @@ def first_processes(host: Host) -> dict[str, str]:
 def test_the_kernel_holds_every_service_to_the_limits_of_its_unit(running: Installed) -> None:
     for wanted in CONTAINERS:
         folder = group(running.host, wanted.service.name)
-        said = running.host.run(
-            f"cd {folder} && cat memory.max memory.swap.max cpu.max pids.max"
-        ).stdout.split()
-        memory, _, quota, period, processes = said
+        said = running.host.run(f"cd {folder} && cat memory.max cpu.max pids.max").stdout
+        memory, quota, period, processes = said.split()
         assert int(memory) == wanted.memory_gib * GIB, wanted.service.name
         assert int(quota) == wanted.cpus * int(period), wanted.service.name
         assert int(processes) == wanted.pids, wanted.service.name
@@ -61,7 +46,7 @@ def test_a_service_over_its_memory_is_killed_alone_and_comes_back(
     running: Installed, api: httpx.Client
 ) -> None:
     host, before = running.host, first_processes(running.host)
-    folder = group(host, VISION.name)
+    folder, within_s = group(host, VISION.name), BACK_WITHIN_S * host.slowness
     # Less than it uses already: the kernel ends it as it would when it grew.
     host.run(f"echo 32M > {folder}/memory.max", check=False)
     eventually(
@@ -70,26 +55,12 @@ def test_a_service_over_its_memory_is_killed_alone_and_comes_back(
             not in ("0", before[container(VISION.name)])
         ),
         "another process serves vision",
-        BACK_WITHIN_S,
+        within_s,
     )
-    assert str(folder) in host.run("journalctl --dmesg --grep oom-kill --no-pager", user="root").stdout
+    assert folder.name in host.run("journalctl --dmesg --grep oom-kill --no-pager", user="root").stdout
     assert api.get("/health/live").status_code == 200
     assert api.post("/ai/nlp/process", json={"text": "Good.", "task": "sentiment"}).status_code == 200
-    eventually(lambda: api.get("/health").json()["status"] == "ready", "vision is ready again", BACK_WITHIN_S)
+    eventually(lambda: api.get("/health").json()["status"] == "ready", "vision is ready again", within_s)
     after = first_processes(host)
     assert {name for name in before if before[name] != after[name]} == {container(VISION.name)}
     assert int(host.run(f"cat {group(host, VISION.name)}/memory.max").stdout) > GIB
-
-
-def test_a_program_inside_that_takes_all_memory_is_ended_at_the_limit(
-    running: Installed, api: httpx.Client
-) -> None:
-    host, before = running.host, first_processes(running.host)
-    limit = int(host.run(f"cat {group(host, NLP.name)}/memory.max").stdout)
-    done = host.run(
-        shlex.join(["podman", "exec", container(NLP.name), PYTHON, "-c", HOG]), check=False, timeout=300
-    )
-    assert done.returncode == 137
-    assert 0 < len(done.stdout.split()) * PIECE <= limit
-    assert first_processes(host) == before
-    assert api.get("/health/ready").json()["ready"] is True
