@@ -21,6 +21,6 @@ selinux_label() {
   podman volume exists "$1" || podman volume create "$1" >/dev/null
   folder="$(podman volume inspect --format '{{.Mountpoint}}' "$1")"
   if [[ "$(stat --format %C "$folder")" == *:"$2":* ]]; then return; fi
-  podman unshare chcon --recursive --type "$2" "$folder" ||
-    die "the volume $1 could not be labelled for SELinux" "Label it as root: chcon --recursive --type $2 $folder"
+  podman unshare chcon --recursive --type "$2" --range s0 "$folder" ||
+    die "the volume $1 could not be labelled for SELinux" "Label it as root: chcon --recursive --type $2 --range s0 $folder"
 }

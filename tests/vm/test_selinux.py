@@ -193,6 +193,16 @@ def test_a_container_of_another_project_reads_no_datasets(confined: Installed) -
     assert "Permission denied" in alone(confined, "container_t", "data", "ls", "/volume")
 
 
+def test_what_a_container_writes_is_read_by_the_next_one(confined: Installed, denials: Denials) -> None:
+    domain = "ai_semble_data_processor_t"
+    write = "mkdir -p /volume/kept && echo kept > /volume/kept/file"
+    assert alone(confined, domain, "data", "bash", "-c", write) == ""
+    assert (
+        alone(confined, domain, "data", "bash", "-c", "cat /volume/kept/* && rm -r /volume/kept") == "kept\n"
+    )
+    assert denials() == []
+
+
 def test_models_are_still_fetched(confined: Installed, denials: Denials) -> None:
     confined.deploy("models", "list")
     write = "touch /volume/fetched && rm /volume/fetched"
