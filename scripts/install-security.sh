@@ -9,7 +9,7 @@
 #   (nothing)           the SELinux module or the AppArmor profiles, where the kernel has one of them; the profiles of
 #                       system calls; subordinate ids, limits and linger for the user. No port is opened
 #   --user NAME         the user who runs Ai-semble; otherwise the one who calls sudo
-#   --open-port [PORT]  let other machines reach this TCP port (8080) through firewalld, ufw or nftables
+#   --open-port [PORT]  let other machines reach this TCP port (8443) through firewalld, ufw or nftables
 #   --close-port [PORT] close it again; without PORT, all that were opened like this
 #   --status            each layer in a line: on, off, old (not as in this checkout), or absent from this machine
 #   --uninstall         undo what this script did, and nothing else
@@ -31,7 +31,7 @@ source "$CHECKOUT/scripts/lib/trust.sh"
 
 HELP="./scripts/install-security.sh --help"
 STEPS=(selinux apparmor seccomp subuid delegation linger firewall)
-API_PORT=8080
+API_PORT=8443
 DRY=
 TARGET_USER=
 FAILED=()

@@ -6,13 +6,14 @@ import io
 import subprocess
 import tarfile
 
+from ai_semble.render.variants import EXPOSED_PORT
 from tests.hosts.host import Host
 from tests.hosts.recipes import CHECKOUT
 
 FOLDER = "secured"
 SCRIPT = f"./{FOLDER}/scripts/install-security.sh"
 PROFILES = "/etc/containers/seccomp"
-PORT = 8080
+PORT = EXPOSED_PORT
 
 
 def put_scripts(host: Host) -> None:
