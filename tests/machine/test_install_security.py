@@ -195,7 +195,7 @@ def test_the_firewall_is_opened_for_exactly_that_port_and_closed_again(firewall:
     secure(firewall, "--open-port", str(OPEN))
     assert is_reachable(firewall, OPEN)
     assert not is_reachable(firewall, OTHER)
-    assert status(firewall, USER)["firewall"] == f"on      nftables; opened by this script: {OPEN}"
+    assert status(firewall, USER, "sudo")["firewall"] == f"on      nftables; opened by this script: {OPEN}"
 
     firewall.run("systemctl reload nftables", user="root")
     assert is_reachable(firewall, OPEN)
