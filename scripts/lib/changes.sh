@@ -67,7 +67,8 @@ line_of() {
 # forget KIND WORD... - take a change out of the record
 forget() {
   if is_dry; then return; fi
-  { grep -vxF "$(line_of "$@")" "$CHANGES" || true; } >"$CHANGES.new"
+  # Nothing left is 1; what could not be read or written must not take the record's place.
+  grep -vxF "$(line_of "$@")" "$CHANGES" >"$CHANGES.new" || (($? == 1))
   mv "$CHANGES.new" "$CHANGES"
 }
 

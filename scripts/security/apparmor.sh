@@ -50,10 +50,18 @@ names() { (cd "$SOURCE" && printf '%s\n' abstractions/ai-semble ai-semble-*); }
 
 undo_loaded() {
   local file
-  for file in "$TARGET"/ai-semble-*; do
-    # One that is not loaded cannot be unloaded.
-    if grep -q "^$(basename "$file") (" "$LOADED" 2>/dev/null; then run apparmor_parser --remove "$file"; fi
-  done
+  for file in "$TARGET"/ai-semble-*; do unload "$file"; done
+}
+
+# A profile whose file is gone could not be unloaded any more.
+undo_file() {
+  unload "$1"
+  run rm --force "$1"
+}
+
+# unload FILE - one that is not loaded cannot be unloaded
+unload() {
+  if grep -q "^$(basename "$1") (" "$LOADED" 2>/dev/null; then run apparmor_parser --remove "$1"; fi
 }
 
 run_step "$@"

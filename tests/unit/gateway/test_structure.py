@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ai_semble.errors import BodyTooLarge
 from orchestrator.gateway.structure import MOST_VALUES, Values, check
+from tests.support.attacks import attack
 from tests.unit.gateway.conftest import Gateway
 
 LISTS = b'{"a": [' + b"[]," * MOST_VALUES + b"[]]}"
@@ -47,17 +48,34 @@ def test_a_text_may_be_long_and_have_commas() -> None:
     check(json.dumps({"text": 'a, b, [c], {"d"}, ' * MOST_VALUES}).encode())
 
 
+@attack(
+    threat="A text that has no end keeps whoever looks through a body busy for hours",
+    control="No part of a text is looked at twice",
+    file="containers/orchestrator/src/orchestrator/gateway/structure.py",
+)
+def test_a_text_of_escaped_quotes_is_looked_at_once() -> None:
+    """Looked at again from each quote, the million of them would take longer than the tests have."""
+    text = b'["' + b'\\"' * 1_000_000
+    values = Values()
+    values.feed(text)
+    values.feed(b'", 1]')
+    assert values.number == 2
+
+
 def test_one_value_more_than_allowed_is_refused() -> None:
     check(b"[" + b"1," * (MOST_VALUES - 1) + b"1]")
     with pytest.raises(BodyTooLarge):
         check(b"[" + b"1," * MOST_VALUES + b"1]")
 
 
+@pytest.mark.parametrize("kind", ["application/json", "multipart/form-data; boundary=x"])
 @pytest.mark.parametrize(
     "path", ["/ai/llm/completion", "/v1/chat/completions", "/ai/nlp/process", "/v1/embeddings"]
 )
-def test_a_service_never_has_the_whole_of_such_a_body(gateway: Gateway, api: httpx.Client, path: str) -> None:
-    answer = api.post(path, content=LISTS, headers={"Content-Type": "application/json"})
+def test_a_service_never_has_the_whole_of_such_a_body(
+    gateway: Gateway, api: httpx.Client, path: str, kind: str
+) -> None:
+    answer = api.post(path, content=LISTS, headers={"Content-Type": kind})
     problem = answer.json().get("error", answer.json())
     assert (answer.status_code, problem["code"]) == (413, "body_too_large")
     for service in gateway.services.values():

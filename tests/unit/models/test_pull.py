@@ -364,6 +364,9 @@ def test_verify_reads_every_byte(installed: ModelStore) -> None:
     assert [problem.split()[0] for problem in problems] == ["LICENSE", "model.gguf"]
     with pytest.raises(ModelDamaged, match="LICENSE is missing"):
         installed.verify("mine")
+    (installed.folder("mine") / "LICENSE").mkdir()
+    with pytest.raises(ModelDamaged, match="LICENSE cannot be read"):
+        installed.verify("mine")
 
 
 def test_a_damaged_model_is_fetched_anew(

@@ -84,7 +84,10 @@ class Certificates:
 def read(file: Path) -> tuple[ssl.SSLContext, Certificate]:
     """What serves with this file of certificate, chain and key, and what it says. Raises BadCertificate."""
     context = _context(file)
-    return context, _described(context, file)
+    try:
+        return context, _described(context, file)
+    except (OSError, KeyError, ValueError) as error:  # it was changed or taken away meanwhile
+        raise BadCertificate(f"{file} cannot be read whole: {error}") from error
 
 
 def _context(file: Path) -> ssl.SSLContext:

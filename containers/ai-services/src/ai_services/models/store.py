@@ -122,9 +122,15 @@ class ModelStore:
         if model is None:
             raise ModelNotInstalled(name)
         for file, entry in model.manifest.files.items():
-            if not model.files[file].is_file():
+            try:
+                found = facts_of(model.files[file])
+            except FileNotFoundError:
                 yield f"{file} is missing"
-            elif (found := facts_of(model.files[file])) != FileFacts(entry.sha256, entry.size):
+                continue
+            except OSError as error:
+                yield f"{file} cannot be read: {error.strerror}"
+                continue
+            if found != FileFacts(entry.sha256, entry.size):
                 yield f"{file} has sha256 {found.sha256[:12]}..., installed was {entry.sha256[:12]}..."
 
     def remove(self, name: str) -> int:

@@ -14,11 +14,14 @@ from orchestrator.gateway.calls import Body, Call
 
 MOST_VALUES = 250_000
 _PIECE = 64 * 1024
-_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+# A text with its end, or all that is there of one without; then the group has what the piece ends with. Possessive, so
+# that no part of a text is ever looked at twice.
+_TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|(\\?)\Z)', re.DOTALL)
 _REST_OF_STRING = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
 _SEPARATORS = (b",", b"[", b"{")
 # It gives tables to a process of their own, as they are.
 _PARSES_NOTHING = "data-processor"
+_TAKES_FORMS = "vision"
 
 
 class Values:
@@ -44,11 +47,12 @@ class Values:
             if not self._escaped and b'"' not in piece and b"\\" not in piece:
                 return  # as most of a picture in base64
             piece = self._after_text(piece)
-        bare, quote, begun = _STRING.sub(b"", piece).partition(b'"')
+        parts: list[bytes | None] = _TEXT.split(piece)
+        bare = b"".join(part for part in parts[::2] if part)
         self.number += sum(bare.count(separator) for separator in _SEPARATORS)
-        if quote:
+        if len(parts) > 1 and (end := parts[-2]) is not None:
             self._in_text = True
-            self._escaped = (len(begun) - len(begun.rstrip(b"\\"))) % 2 == 1
+            self._escaped = end == b"\\"
 
     def _after_text(self, piece: bytes) -> bytes:
         found = _REST_OF_STRING.match(piece, int(self._escaped))
@@ -67,7 +71,7 @@ def check(document: bytes) -> None:
 def bounded(call: Call, body: Body) -> Body:
     """The same body; a JSON one raises BodyTooLarge at the piece with a value too many."""
     is_form = call.header("content-type").lower().startswith("multipart/")
-    if call.service == _PARSES_NOTHING or is_form:
+    if call.service == _PARSES_NOTHING or (call.service == _TAKES_FORMS and is_form):
         return body
     if isinstance(body, bytes):
         check(body)
