@@ -89,13 +89,13 @@ def _prepare(order: Order, network: Network, run_folder: Path) -> None:
         write(root / "etc/containers/containers.conf", "[containers]\npids_limit=0\n")
     if isinstance(recipe, VmRecipe):
         write(root / "etc/machine-id", f"{uuid4().hex}\n")  # or it would do much at its first boot
-        with alone():
-            emulator.make_disk(
-                recipe, home(order.home) if order.home else root_of(recipe) / "home", run_folder
-            )
-    else:
-        # Not on an overlay: Podman's own overlays need a real file system below them.
-        subprocess.run(["cp", "--archive", f"{root_of(recipe)}/home", f"{run_folder}/home"], check=True)
+    begins_as = home(order.home) if order.home else root_of(recipe) / "home"
+    with alone():
+        if isinstance(recipe, VmRecipe):
+            emulator.make_disk(recipe, begins_as, run_folder)
+        else:
+            # Not on an overlay: Podman's own overlays need a real file system below them.
+            subprocess.run(["cp", "--archive", str(begins_as), f"{run_folder}/home"], check=True)
 
 
 def _resolver() -> str:
