@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -151,13 +153,14 @@ def test_a_client_that_hangs_up_gives_no_tokens_of_its_job_back(
         assert client.post(COMPLETION, json=ASK).status_code == 429
 
 
-def test_a_job_that_waits_holds_its_tokens_after_a_restart_too(tmp_path: Path) -> None:
-    def remembered(stopped: Door) -> list[int]:
-        """What a stop writes down of the one key's tokens."""
-        document = json.loads((stopped.runtime.paths.state_dir / "budgets.json").read_text("utf-8"))
-        (account,) = document["accounts"].values()
-        return [amount for _, amount in account["tokens"]]
+def remembered(stopped: Door) -> list[int]:
+    """What a stop writes down of the one key's tokens."""
+    document = json.loads((stopped.runtime.paths.state_dir / "budgets.json").read_text("utf-8"))
+    (account,) = document["accounts"].values()
+    return [amount for _, amount in account["tokens"]]
 
+
+def test_a_job_that_waits_holds_its_tokens_after_a_restart_too(tmp_path: Path) -> None:
     llm = {"port": free_port()}  # nobody is there, so the job waits
     with door(tmp_path, llm=llm) as first, first.client(first.key(tokens_per_minute=THREE_FIT)) as client:
         assert submit(client).status_code == 202
@@ -167,3 +170,31 @@ def test_a_job_that_waits_holds_its_tokens_after_a_restart_too(tmp_path: Path) -
         pass
     # As used when the first stopped, since that is not known; and once more, since it still may be.
     assert remembered(second) == [held, held]
+
+
+@attack(
+    threat="The keys' file is damaged, so that jobs which were accepted with a limited key run on uncounted",
+    control="A job's tokens are held by its key's id, whether or not the key can be read",
+    file=BUDGETS,
+)
+def test_a_job_s_tokens_count_while_the_keys_cannot_be_read(tmp_path: Path) -> None:
+    llm = {"port": free_port()}
+    with door(tmp_path, llm=llm) as first:
+        key = first.key(tokens_per_minute=THREE_FIT)
+        with first.client(key) as client:
+            job = submit(client).json()["id"]
+    (held,) = remembered(first)
+    first.file.write_bytes(b"this is no database")
+    with door(tmp_path) as second:
+        second.services["llm"].answer = answering(200, "application/json", usage(50))
+        wait_until(lambda: state_of(second, job) == "succeeded", "the job that was accepted is not lost")
+        with second.client(key) as client:
+            assert submit(client).json()["code"] == "keys_unavailable"
+    assert sum(remembered(second)) == held + 50
+
+
+def state_of(at: Door, job_id: str) -> str:
+    """As it stands in the database, which needs no key."""
+    with closing(sqlite3.connect(at.runtime.paths.state_dir / "jobs" / "jobs.sqlite")) as jobs:
+        (state,) = jobs.execute("SELECT state FROM jobs WHERE id = ?", (job_id,)).fetchone()
+        return str(state)

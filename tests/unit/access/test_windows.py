@@ -51,14 +51,15 @@ def test_after_the_wait_it_passes(limit: int, asked: list[tuple[float, int]]) ->
 
 
 @given(st.lists(st.tuples(STEPS, st.integers(1, 6)), max_size=40))
-def test_what_is_remembered_makes_an_equal_window(asked: list[tuple[float, int]]) -> None:
+def test_what_is_remembered_makes_an_equal_window_up_to_a_grain(asked: list[tuple[float, int]]) -> None:
     window, now = Window(), 0.0
     for step, amount in asked:
         now += step
         window.spend(amount, now)
     again = Window((now - ago, amount) for ago, amount in window.remembered(now))
     for limit in (1, 7, 50):
-        assert math.isclose(again.wait(1, limit, now), window.wait(1, limit, now), abs_tol=1e-6)
+        longer = again.wait(1, limit, now) - window.wait(1, limit, now)
+        assert -1e-6 <= longer <= GRAIN_S + 1e-6
 
 
 @attack(

@@ -67,6 +67,6 @@ async def _life(app: FastAPI) -> AsyncIterator[None]:
             JobService(runtime, GatewayCaller(app.state.gateway)) as app.state.jobs,
             app.state.access,
         ):
-            await app.state.jobs.start(app.state.access.hold_again)
+            await app.state.jobs.start(app.state.access.budgets.hold_again)
             runtime.health.set_state(State.READY)
             yield

@@ -43,18 +43,18 @@ class Budgets:
 
     def enter(self, key: Key) -> None:
         """Count a request that begins; `leave` ends it. Raises RateLimitExceeded, and counts nothing then."""
-        account, limits, now = self._account(key), key.limits, self._clock()
+        account, limits, now = self._account(key.id), key.limits, self._clock()
         if limits.parallel is not None and account.running >= limits.parallel:
             raise _exceeded(key, f"{limits.parallel} requests at once", _PLACE_RETRY_S)
         if limits.requests_per_minute is not None:
-            wait = account.requests.wait(1, limits.requests_per_minute, now)
+            wait = account.requests.wait(1, limits.requests_per_minute, now) or self._wait_for_known(key, now)
             if wait:
                 raise _exceeded(key, f"{limits.requests_per_minute} requests a minute", wait)
             account.requests.spend(1, now)
         account.running += 1
 
     def leave(self, key: Key) -> None:
-        self._account(key).running -= 1
+        self._account(key.id).running -= 1
 
     def hold_tokens(self, key: Key, most: int) -> Deposit | None:
         """Count as many tokens as a request may use, until it is settled; None for a key without such a limit.
@@ -64,17 +64,17 @@ class Budgets:
         limit = key.limits.tokens_per_minute
         if limit is None:
             return None
-        window = self._account(key).tokens
-        wait = window.wait(most, limit, self._clock())
+        now = self._clock()
+        wait = self._account(key.id).tokens.wait(most, limit, now) or self._wait_for_known(key, now)
         if wait == math.inf:
             raise TokensOverLimit(f"Up to {most} tokens, and the key `{key.name}` has {limit} a minute")
         if wait:
             raise _exceeded(key, f"{limit} tokens a minute; this request may use {most}", wait)
-        return self.hold_again(key, most)
+        return self.hold_again(key.id, most)
 
-    def hold_again(self, key: Key, most: int) -> Deposit:
-        """Count what a job that was let in before this start may use."""
-        return Deposit(self._account(key).tokens, most, self._clock)
+    def hold_again(self, key_id: str, most: int) -> Deposit:
+        """Count what a job that was let in before this start may use, also while the keys cannot be read."""
+        return Deposit(self._account(key_id).tokens, most, self._clock)
 
     def document(self) -> Document:
         """All that still counts, for a file."""
@@ -106,18 +106,18 @@ class Budgets:
             )
 
     def assume_all_spent(self) -> None:
-        """What was used is lost: keys that are older than this moment wait until a whole minute has passed."""
+        """What was used is lost: limited keys that are older than this moment wait for a whole minute."""
         self._accounts.clear()
         self._unknown = (self._clock(), self._calendar())
 
-    def _account(self, key: Key) -> _Account:
-        account = self._accounts.get(key.id)
-        if account is None:
-            account = self._accounts[key.id] = _Account()
-            if self._unknown is not None and key.created_at <= self._unknown[1]:
-                account.requests.spend(key.limits.requests_per_minute or 0, self._unknown[0])
-                account.tokens.spend(key.limits.tokens_per_minute or 0, self._unknown[0])
-        return account
+    def _wait_for_known(self, key: Key, now: float) -> float:
+        """The seconds until all that this key may have used unknown is over."""
+        if self._unknown is None or key.created_at > self._unknown[1]:
+            return 0
+        return max(0.0, self._unknown[0] + SPAN_S - now)
+
+    def _account(self, key_id: str) -> _Account:
+        return self._accounts.setdefault(key_id, _Account())
 
 
 def _window(past: list[tuple[float, int]], stopped: float) -> Window:

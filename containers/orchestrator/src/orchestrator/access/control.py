@@ -18,7 +18,6 @@ from ai_semble.service import Runtime
 from orchestrator.access import keys
 from orchestrator.access.book import Book
 from orchestrator.access.budgets import Budgets
-from orchestrator.access.deposits import Deposit
 from orchestrator.access.errors import (
     ApiKeyExpired,
     ApiKeyRevoked,
@@ -119,14 +118,6 @@ class Access:
 
     def bound_of(self, wish: Wish) -> int:
         return bound_of(wish, self.llm)
-
-    async def hold_again(self, key_id: str, most: int) -> Deposit | None:
-        """The tokens of a job from before this start; None when its key is not to be found any more."""
-        try:
-            key = (await self._book.keys()).get(key_id)
-        except KeysUnavailable:
-            return None
-        return self.budgets.hold_again(key, most) if key is not None else None
 
     def noted(self, error: AiSembleError, address: str, key: Key | None = None) -> AiSembleError:
         """The refusal, logged and counted; never with what was given as a key."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -35,7 +35,7 @@ log = get_logger(__name__)
 HEARTBEAT_S = 15.0
 KEEP_EVERY_S = 60.0
 # Holds so many tokens of this owner's once more.
-HoldAgain = Callable[[str, int], Awaitable[Deposit | None]]
+HoldAgain = Callable[[str, int], Deposit]
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class JobService:
         """Go on with the jobs that there are, after their tokens are held as before."""
         for job in await self._store.unended():
             if hold_again and job.owner is not None and job.tokens_held is not None:
-                self._bills.open(job.id, await hold_again(job.owner, job.tokens_held))
+                self._bills.open(job.id, hold_again(job.owner, job.tokens_held))
         self._spawn(self._keep())
 
     async def __aexit__(
