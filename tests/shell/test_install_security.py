@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import struct
 import subprocess
 from pathlib import Path
 
@@ -20,6 +21,7 @@ SCRIPT = "scripts/install-security.sh"
 STEPS = sorted((CHECKOUT / "scripts" / "security").glob("*.sh"))
 # Root becomes a user without any rights beyond its files.
 AS_A_USER = ("unshare", "--user") if os.geteuid() == 0 else ()
+NOBODY, UNDEFINED = 65534, 0xFFFFFFFF
 NFT = """#!/bin/sh
 cat <<'END'
 table inet filter {
@@ -188,14 +190,53 @@ def test_root_runs_what_only_its_caller_can_write(checkout: Path) -> None:
 
 @pytest.mark.parametrize(
     ("what", "mode"),
-    [("security/profile.json", 0o646), ("security", 0o777), (".", 0o757), ("..", 0o707)],
+    [
+        ("security/profile.json", 0o646),
+        ("security/profile.json", 0o664),
+        ("security", 0o777),
+        ("security", 0o1775),
+        (".", 0o757),
+        ("..", 0o707),
+        ("..", 0o770),
+    ],
 )
-def test_root_runs_nothing_that_others_can_write(checkout: Path, what: str, mode: int) -> None:
+def test_root_runs_nothing_that_its_group_or_others_can_write(checkout: Path, what: str, mode: int) -> None:
     (checkout / what).chmod(mode)
     answer = trust(checkout)
     assert answer.returncode == 1
     assert "another user could change what root is about to run" in answer.stderr
     assert str((checkout / what).resolve()) in answer.stderr
+
+
+def test_what_it_says_takes_the_right_to_write_from_others(checkout: Path) -> None:
+    for folder in (checkout.parent, checkout / "security"):
+        folder.chmod(0o777)
+        subprocess.run(["bash", "-c", trust(checkout).stderr.splitlines()[1].rpartition(": ")[2]], check=True)
+        assert trust(checkout).returncode == 0
+
+
+def test_root_runs_nothing_that_an_access_list_lets_another_user_write(checkout: Path) -> None:
+    profile = checkout / "security" / "profile.json"
+    try:
+        os.setxattr(profile, "system.posix_acl_access", access_list(NOBODY))
+    except OSError as error:
+        pytest.skip(f"this file system has no access lists: {error}")
+    answer = trust(checkout)
+    assert answer.returncode == 1
+    assert str(profile) in answer.stderr
+
+
+def access_list(user: int) -> bytes:
+    """Of a file that all may read, and its owner and this user write; as acl(5) and the kernel have it."""
+    owner, named, group, mask, others = 0x01, 0x02, 0x04, 0x10, 0x20
+    entries = [
+        (owner, 6, UNDEFINED),
+        (named, 6, user),
+        (group, 4, UNDEFINED),
+        (mask, 6, UNDEFINED),
+        (others, 4, UNDEFINED),
+    ]
+    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
 
 
 def test_root_follows_no_link_of_a_checkout(checkout: Path) -> None:
