@@ -3,10 +3,15 @@
 
 # pod_fit_network BACKEND - take away a network that was made for other settings; the backend makes it anew
 pod_fit_network() {
+  pod_network_fits "$1" || podman network rm "$PREFIX" >/dev/null ||
+    die "the network $PREFIX has to be made anew, since network.egress has changed, and something uses it" \
+      "podman ps --all --filter network=$PREFIX shows what; end that, then start again."
+}
+
+# pod_network_fits BACKEND - whether the network, where there is one, is as the units say
+pod_network_fits() {
   local is wish=false
   is="$(podman network inspect --format '{{.Internal}}' "$PREFIX" 2>/dev/null)" || return 0
   if "$1_is_internal"; then wish=true; fi
-  [[ "$is" == "$wish" ]] || podman network rm "$PREFIX" >/dev/null ||
-    die "the network $PREFIX has to be made anew, since network.egress has changed, and something uses it" \
-      "podman ps --all --filter network=$PREFIX shows what; end that, then start again."
+  [[ "$is" == "$wish" ]]
 }

@@ -100,6 +100,9 @@ pod_install() {
   trap "rm -rf '$folder'" EXIT
   pod_render "$backend" "$folder" "$@" >/dev/null ||
     die "the units could not be written" "The lines above say why; the image may be of another version: ./scripts/setup.sh"
+  # Beside the units, so that an update that fails puts it back with them.
+  pod_settings >"$folder/$PREFIX.settings"
+  pod_fit_topology "$backend" "$folder"
   { pod_install_profiles && install_units "$backend" "$folder"; } ||
     die "the units could not be written" "The lines above say why; free some disk space if it is full. Then run it again."
   rm -rf "$folder"
@@ -145,7 +148,7 @@ pod_enable_linger() {
 pod_setup() {
   local backend="$1" images="$2" models="$3" other
   # The pod of an environment `llm` would have the name of a container of the default one.
-  [[ ! "$ENVIRONMENT" =~ (^|-)(orchestrator|llm|vision|nlp|data-processor|shell)$ ]] ||
+  [[ ! "$ENVIRONMENT" =~ (^|-)(orchestrator|llm|vision|nlp|data-processor|shell|inside|pod)$ ]] ||
     die_usage "the environment's name is $ENVIRONMENT, which ends as a container's does" "Take another name, as ${ENVIRONMENT}s."
   [[ "$ENVIRONMENT" != dev ]] || die_usage "dev is the development pod's name" "Start that one: ./scripts/deploy.sh start --dev"
   update_recover "$backend"

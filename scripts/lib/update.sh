@@ -41,6 +41,11 @@ pod_update() {
   pod_is_running "$backend" ||
     die "Ai-semble is not running, so new images cannot be tried" \
       "First: ./scripts/deploy.sh start. If it does not start, ./scripts/setup.sh makes everything anew."
+  # Service by service they would be taken by halves, as a pod's network is made only when all of it starts.
+  if pod_has_new_settings "$backend" || ! pod_network_fits "$backend"; then
+    die "the settings have changed since the pod was started, and an update changes images alone; nothing was changed" \
+      "First ./scripts/deploy.sh restart, which takes the settings; then update."
+  fi
   mapfile -t sick < <(update_ids_of next)
   update_fetch "$from" "$back"
   # What a failed update left to look at.
@@ -279,9 +284,23 @@ update_deaths() {
 
 # update_ask BACKEND SERVICE... - what `ai-semble probe` says of them; the old base image asks, the new ones answer
 update_ask() {
-  local backend="$1" options service section
+  local backend="$1" service
   shift
-  options=(--pod "$PREFIX" --name "$PREFIX-probe" --replace --env "AI_SEMBLE_ENVIRONMENT__NAME=$ENVIRONMENT")
+  {
+    if quadlet_is_apart; then
+      for service in "$@"; do update_probe "$backend" "$service" --network "container:$PREFIX-$service"; done
+    else
+      update_probe "$backend" "$*" --pod "$PREFIX"
+    fi
+    for service in "$@"; do printf '%s\tunknown\tit could not be asked\n' "$service"; done
+  } | sort --stable --unique --key 1,1
+}
+
+# update_probe BACKEND SERVICES PODMAN_OPTION... - ask these where they listen
+update_probe() {
+  local backend="$1" services="$2" options service section
+  shift 2
+  options=("$@" --name "$PREFIX-probe" --replace --env "AI_SEMBLE_ENVIRONMENT__NAME=$ENVIRONMENT")
   options+=(--volume "$(config_home)/ai-semble:/etc/ai-semble:ro,z")
   for service in "${POD_SERVICES[@]}"; do
     # Its section of the settings; data-processor's is `data`.
@@ -293,10 +312,8 @@ update_ask() {
   else
     options+=(--secret "$PREFIX-token,type=mount,target=ai-semble-token,uid=10001,gid=10001,mode=0400")
   fi
-  {
-    in_image "${UPDATE_OLD[base]}" "${options[@]}" -- ai-semble probe "$@" </dev/null || true
-    for service in "$@"; do printf '%s\tunknown\tit could not be asked\n' "$service"; done
-  } | sort --stable --unique --key 1,1
+  # shellcheck disable=SC2086 # names of services have no spaces
+  in_image "${UPDATE_OLD[base]}" "${options[@]}" -- ai-semble probe $services </dev/null || true
 }
 
 # update_sick - of such lines a sentence for each that is not well

@@ -31,6 +31,8 @@ def connected(running: Installed, service: str, url: str) -> bool:
 def closed(running: Installed, shared_files: tuple[Path, str]) -> Iterator[Installed]:
     assert connected(running, "orchestrator", shared_files[1]), "it was reached before"
     running.configure("network", "egress", '"none"')
+    refused = running.deploy("update", check=False)
+    assert "the settings have changed" in refused.stderr, "an update would take them by halves"
     try:
         running.deploy("restart")
         yield running

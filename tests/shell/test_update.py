@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
 from ai_semble.topology import SERVICES
@@ -14,6 +16,7 @@ case "$1 $2" in
   pull*) [ "$3" != "{missing}" ] ;;
   image\\ inspect) [ "$3" != --format ] && if [ "$3" = "{missing}" ]; then echo "{old}"; else echo "{new}"; fi ;;
   image\\ exists | container*) ;;
+  network\\ inspect) echo {internal} ;;
 esac
 """
 NEW = "2.0.0  sha256:a sha256:b "
@@ -26,18 +29,28 @@ def pod(shell: Shell) -> Shell:
     unit = shell.folder / ".config/containers/systemd/ai-semble/ai-semble.pod"
     unit.parent.mkdir(parents=True)
     unit.touch()
+    (shell.folder / "told").touch()
     shell.stub("systemctl", "#!/bin/sh\n")
     return shell
 
 
 def tags_given(pod: Shell, missing: str, old: str) -> tuple[list[str], str]:
     """Which images became `next` of an update in which one could not be pulled; what was said."""
-    pod.stub("podman", PODMAN.format(folder=pod.folder, missing=f"{FROM}/{missing}:2", old=old, new=NEW))
-    answer = pod.run("deploy.sh", "update", "--from", f"{FROM}:2")
+    answer = update(pod, missing, old)
     told = (pod.folder / "told").read_text(encoding="utf-8").splitlines()
     return [
         line.split()[1] for line in told if line.startswith("tag ") and line.endswith(":next")
     ], answer.stderr
+
+
+def update(
+    pod: Shell, missing: str = "none", old: str = "", internal: str = "false"
+) -> subprocess.CompletedProcess[str]:
+    pod.stub(
+        "podman",
+        PODMAN.format(folder=pod.folder, missing=f"{FROM}/{missing}:2", old=old, new=NEW, internal=internal),
+    )
+    return pod.run("deploy.sh", "update", "--from", f"{FROM}:2")
 
 
 @pytest.mark.parametrize("missing", ["base", "llm"])
@@ -64,3 +77,28 @@ def test_one_that_stands_on_the_same_base_is_taken_though_it_cannot_be_pulled(po
     tags, said = tags_given(pod, "llm", f"{NEW}sha256:c ")
     assert "It cannot be pulled; looking for it on this machine" in said
     assert tags == [f"{FROM}/{name}:2" for name in NAMES]
+
+
+def test_changed_settings_are_taken_by_a_restart_first(pod: Shell) -> None:
+    """Service by service, half of them would be taken: the pod's network is made only when all of it starts."""
+    settings = pod.folder / ".config/ai-semble/ai-semble.toml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text('[network]\negress = "none"\n', encoding="utf-8")
+    assert_refused(pod, update(pod))
+    taken = pod.folder / ".config/containers/systemd/ai-semble/ai-semble.settings"
+    taken.write_bytes(settings.read_bytes())
+    assert "the settings have changed" not in update(pod).stderr
+
+
+def test_a_network_that_is_not_as_the_units_say_is_made_anew_by_a_restart_first(pod: Shell) -> None:
+    """The units were written for other settings by setup.sh, while the pod ran."""
+    assert_refused(pod, update(pod, internal="true"))
+
+
+def assert_refused(pod: Shell, answer: subprocess.CompletedProcess[str]) -> None:
+    assert answer.returncode == 1
+    assert answer.stderr.startswith("error: the settings have changed since the pod was started")
+    assert "hint:  First ./scripts/deploy.sh restart" in answer.stderr
+    told = (pod.folder / "told").read_text(encoding="utf-8")
+    assert "pull" not in told
+    assert "tag" not in told

@@ -11,7 +11,7 @@ kube_units() { printf '%s\n' "$PREFIX.target" "$PREFIX.pod.service" "$PREFIX-pod
 kube_unit_of() { echo "$PREFIX-pod.service"; }
 
 kube_files() {
-  echo "$PREFIX.yaml"
+  printf '%s\n' "$PREFIX".{yaml,settings}
   kube_units
 }
 kube_place() {

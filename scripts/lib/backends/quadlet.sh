@@ -1,7 +1,10 @@
 # Backend `quadlet`: the pod as systemd units of this user, for Podman >= 5.0. Sourced by deploy.sh and setup.sh.
+# With network.topology = "network" there is no pod: then $PREFIX-pod.service is a unit that only bears its name.
 # shellcheck shell=bash
 
-quadlet_is_installed() { [[ -e "$QUADLET_FOLDER/$PREFIX.pod" ]]; }
+quadlet_is_installed() { [[ -e "$QUADLET_FOLDER/$PREFIX.pod" ]] || quadlet_is_apart; }
+# quadlet_is_apart - whether the units are those of separate containers
+quadlet_is_apart() { [[ -e "$QUADLET_FOLDER/$PREFIX-inside.network" ]]; }
 quadlet_is_running() { quadlet_is_installed && pod_is_running quadlet; }
 
 quadlet_units() {
@@ -16,7 +19,8 @@ quadlet_unit_of() { echo "$PREFIX-$1.service"; }
 # The volume of the models is no environment's own.
 quadlet_files() {
   local name
-  printf '%s\n' "$PREFIX".{network,pod,target,pod.service} "$PREFIX"-{data,state}.volume "$PREFIX-healthy.service"
+  printf '%s\n' "$PREFIX".{network,pod,target,pod.service,settings} "$PREFIX"-{data,state}.volume \
+    "$PREFIX"-{healthy,pod}.service "$PREFIX-inside.network"
   for name in "${POD_SERVICES[@]}" shell; do echo "$PREFIX-$name.container"; done
 }
 quadlet_place() {
@@ -26,9 +30,14 @@ quadlet_place() {
   esac
 }
 
-quadlet_port() { sed -n 's/^PublishPort=127\.0\.0\.1:\([0-9]*\):8080$/\1/p' "$QUADLET_FOLDER/$PREFIX.pod"; }
-
-quadlet_exposed() { sed -n 's/^PublishPort=\(.*\):8443$/\1/p' "$QUADLET_FOLDER/$PREFIX.pod"; }
+quadlet_port() { quadlet_published | sed -n 's/^127\.0\.0\.1:\([0-9]*\):8080$/\1/p'; }
+quadlet_exposed() { quadlet_published | sed -n 's/:8443$//p'; }
+# quadlet_published - what the host publishes, as Podman writes it
+quadlet_published() {
+  local unit="$PREFIX.pod"
+  if quadlet_is_apart; then unit="$PREFIX-orchestrator.container"; fi
+  sed -n 's/^PublishPort=//p' "$QUADLET_FOLDER/$unit"
+}
 
 quadlet_is_internal() { grep -qsx 'Internal=true' "$QUADLET_FOLDER/$PREFIX.network"; }
 
@@ -37,12 +46,17 @@ quadlet_make_secret() {
   random_token | podman secret create "$PREFIX-token" - >/dev/null
 }
 
-# Quadlet makes a unit of the network, which the pod requires. It stays active when somebody removes the network, as
-# `podman network prune` does while the pod is stopped, and would not make it again.
-quadlet_prepare() { podman network exists "$PREFIX" || systemctl --user stop "$PREFIX-network.service" 2>/dev/null || true; }
+# Quadlet makes a unit of each network. It stays active when somebody removes the network, as `podman network prune`
+# does while the pod is stopped, and would not make it again.
+quadlet_prepare() {
+  local network
+  for network in "$PREFIX" "$PREFIX-inside"; do
+    podman network exists "$network" || systemctl --user stop "$network-network.service" 2>/dev/null || true
+  done
+}
 
 # quadlet_made - the units, active without the pod, of what stands behind it
-quadlet_made() { printf "$PREFIX-%s.service\n" network data-volume state-volume; }
+quadlet_made() { printf "$PREFIX-%s.service\n" network inside-network data-volume state-volume; }
 
 # quadlet_unready - the services that Podman does not find healthy, which is what systemd waits for
 quadlet_unready() {
@@ -55,7 +69,7 @@ quadlet_unready() {
       Up*) states[$name]=starting ;;
       *) states[$name]=stopped ;;
     esac
-  done < <(podman ps --all --filter "pod=$PREFIX" --format '{{.Names}}|{{.Status}}' 2>/dev/null)
+  done < <(podman ps --all --filter "name=^$PREFIX-" --format '{{.Names}}|{{.Status}}' 2>/dev/null)
   for service in "${POD_SERVICES[@]}"; do
     name="${states["$PREFIX-$service"]-not created yet}"
     if [[ "$name" != healthy ]]; then echo "$service ($name)"; fi
