@@ -102,6 +102,35 @@ def test_the_same_job_again_holds_nothing_more(closed: Door) -> None:
         assert {answer.json()["id"] for answer in answers} == {answers[0].json()["id"]}
 
 
+def test_a_repeated_submission_costs_nothing_where_nothing_is_left(closed: Door) -> None:
+    closed.services["llm"].answer = silent
+    with closed.client(closed.key(tokens_per_minute=THREE_FIT)) as client:
+        first = [submit(client, **{"Idempotency-Key": name}) for name in "abc"]
+        assert submit(client).status_code == 429
+        again = [submit(client, **{"Idempotency-Key": name}) for name in "abc"]
+        assert [answer.json()["id"] for answer in again] == [answer.json()["id"] for answer in first]
+        other = {"prompt": "hello", "max_tokens": 10}
+        reused = client.post(COMPLETION, json=other, headers={**LATER, "Idempotency-Key": "a"})
+        assert reused.json()["code"] == "idempotency_key_reused"
+    assert closed.refusals("rate_limit_exceeded") == 1
+
+
+def test_twenty_repetitions_at_once_are_one_job_that_holds_its_tokens_once(closed: Door) -> None:
+    closed.services["llm"].answer = silent
+    key = closed.key(tokens_per_minute=THREE_FIT)
+    headers = {**bearer(key), **LATER, "Idempotency-Key": "same"}
+
+    async def at_once() -> list[httpx.Response]:
+        async with httpx.AsyncClient(base_url=closed.url, headers=headers, timeout=30) as client:
+            return await asyncio.gather(*(client.post(COMPLETION, json=ASK) for _ in range(20)))
+
+    answers = asyncio.run(at_once())
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    with closed.client(key) as client:
+        assert [submit(client).status_code for _ in range(3)] == [202, 202, 429], "one of three was held"
+
+
 @attack(
     threat="Two hundred clients submit jobs at once, to use more tokens than their key has",
     control="A job's tokens are held when it is submitted, in one step, until it has ended",
@@ -127,7 +156,7 @@ def test_no_more_jobs_at_once_than_the_tokens_are_enough_for(tmp_path: Path) -> 
 
 @attack(
     threat="A client submits a job and hangs up at once, so that nothing is held for it",
-    control="The job takes its tokens over from the request before it is written",
+    control="The job holds its tokens itself, before it is written",
     file="containers/orchestrator/src/orchestrator/jobs/intake.py",
 )
 def test_a_client_that_hangs_up_gives_no_tokens_of_its_job_back(

@@ -6,8 +6,8 @@ import threading
 
 import httpx
 
-from tests.support.fake_service import FakeService
-from tests.unit.jobs.conftest import ended, submit
+from tests.support.fake_service import FakeService, wait_until
+from tests.unit.jobs.conftest import Host, ended, submit
 
 
 def test_the_same_key_and_request_give_the_same_job_and_one_call(
@@ -53,3 +53,14 @@ def test_many_at_once_with_one_key_are_one_job(api: httpx.Client, shared_service
     assert len(seen) == 10
     assert ended(api, {"id": seen[0]})["result"]["length"] == 100_000
     assert len(shared_service.calls_of("/race")) == 1
+
+
+def test_a_job_is_given_again_while_too_many_wait(service: FakeService, host: Host) -> None:
+    gate = service.hold("/held")
+    with host(workers=1, max_queued=1) as api:
+        submit(api, "/nlp/held", b"[1]")
+        wait_until(lambda: gate.entered == 1, "it runs")
+        waiting = submit(api, "/nlp/held", b"[2]", **{"idempotency-key": "k"})
+        assert api.post("/nlp/held", content=b"[3]").status_code == 503
+        assert submit(api, "/nlp/held", b"[2]", **{"idempotency-key": "k"})["id"] == waiting["id"]
+        gate.open()

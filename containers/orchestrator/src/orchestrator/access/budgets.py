@@ -56,14 +56,11 @@ class Budgets:
     def leave(self, key: Key) -> None:
         self._account(key.id).running -= 1
 
-    def hold_tokens(self, key: Key, most: int) -> Deposit | None:
-        """Count as many tokens as a request may use, until it is settled; None for a key without such a limit.
+    def hold_tokens(self, key: Key, limit: int, most: int) -> Deposit:
+        """Count as many tokens as a request may use, until it is settled.
 
         Raises TokensOverLimit when that is more than a minute has, RateLimitExceeded.
         """
-        limit = key.limits.tokens_per_minute
-        if limit is None:
-            return None
         now = self._clock()
         wait = self._account(key.id).tokens.wait(most, limit, now) or self._wait_for_known(key, now)
         if wait == math.inf:

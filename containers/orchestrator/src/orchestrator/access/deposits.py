@@ -8,18 +8,13 @@ from orchestrator.access.windows import Window
 
 
 class Deposit:
-    """Held in the owner's window from the beginning. `kept` when a job has it, which ends later than the request."""
+    """Held in the owner's window from the beginning."""
 
     def __init__(self, window: Window, amount: int, clock: Callable[[], float]) -> None:
         self.amount = amount
-        self.kept = False
         self._window = window
         self._clock = clock
         window.hold(amount)
-
-    def keep(self) -> None:
-        """From now on whoever says this settles it."""
-        self.kept = True
 
     def spend(self, used: int) -> None:
         """So much was used, while the same may be used again."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from starlette.types import Scope
 
 from orchestrator.access.deposits import Deposit
 from orchestrator.access.keys import Key
 
-_HOLDER, _DEPOSIT = "orchestrator.holder", "orchestrator.deposit"
+_HOLDER, _HOLD = "orchestrator.holder", "orchestrator.hold"
+Hold = Callable[[], Deposit]
 
 
 def tell_holder(scope: Scope, key: Key) -> None:
@@ -20,11 +23,11 @@ def holder_of(scope: Scope) -> Key | None:
     return key
 
 
-def tell_deposit(scope: Scope, deposit: Deposit) -> None:
-    scope[_DEPOSIT] = deposit
+def tell_hold(scope: Scope, hold: Hold) -> None:
+    scope[_HOLD] = hold
 
 
-def deposit_of(scope: Scope) -> Deposit | None:
-    """The tokens that are held for the request; None when its tokens are not counted."""
-    deposit: Deposit | None = scope.get(_DEPOSIT)
-    return deposit
+def hold_of(scope: Scope) -> Hold | None:
+    """Holds the tokens of a job that is new, or raises why not; None when its tokens are not counted."""
+    hold: Hold | None = scope.get(_HOLD)
+    return hold

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
+from functools import partial
 from urllib.parse import unquote_to_bytes
 
 import orjson
@@ -14,7 +15,7 @@ from orchestrator.access import keys, tokens
 from orchestrator.access.control import Access
 from orchestrator.access.deposits import Deposit
 from orchestrator.access.errors import ApiKeyInUrl, ApiKeyRequired, InvalidApiKey
-from orchestrator.access.holder import tell_deposit, tell_holder
+from orchestrator.access.holder import Hold, tell_hold, tell_holder
 from orchestrator.access.keys import Key
 from orchestrator.access.meter import Meter
 from orchestrator.access.needs import MODELS_PATH, Needs, check_path, is_open
@@ -97,17 +98,20 @@ class _Passage:
             self._access.budgets.leave(self._key)
 
     async def _pass(self) -> None:
-        deposit = None
+        hold = None
         if self._is_looked_into():
             most = tokens.MOST_LOOKED_INTO if self._path in tokens.LLM_PATHS else None
             body = await _whole_body(self._receive, most)
             try:
-                deposit = self._judge(body)
+                hold = self._judge(body)
             except AiSembleError as error:
                 raise self._noted(error) from None
             self._receive = _replay(body, self._receive)
-        if deposit is not None:
-            await self._pass_counted(deposit)
+        if hold is not None and self._becomes_a_job():
+            tell_hold(self._scope, hold)
+            await self._app(self._scope, self._receive, self._send)
+        elif hold is not None:
+            await self._pass_counted(hold())
         elif self._path == MODELS_PATH and self._key.models:
             await self._pass_models()
         else:
@@ -130,20 +134,26 @@ class _Passage:
             return counted or bool(self._key.models)
         return counted and self._path == tokens.EMBEDDINGS_PATH
 
-    def _judge(self, body: bytes) -> Deposit | None:
-        """Check what the body asks for; the tokens that are held for it, if they are counted."""
+    def _judge(self, body: bytes) -> Hold | None:
+        """Check what the body asks for; what holds its tokens, if they are counted."""
+        limit = self._key.limits.tokens_per_minute
         if self._path == tokens.EMBEDDINGS_PATH:
             most = tokens.embeddings_bound(body)
         else:
             wish = tokens.wish_of(self._path, body)
             self._access.check_model(self._key, wish)
-            if self._key.limits.tokens_per_minute is None:
+            if limit is None:
                 return None
             most = self._access.bound_of(wish)
-        return self._access.budgets.hold_tokens(self._key, most)
+        return None if limit is None else partial(self._hold, limit, most)
+
+    def _hold(self, limit: int, most: int) -> Deposit:
+        try:
+            return self._access.budgets.hold_tokens(self._key, limit, most)
+        except AiSembleError as error:
+            raise self._noted(error) from None
 
     async def _pass_counted(self, deposit: Deposit) -> None:
-        tell_deposit(self._scope, deposit)
         answer = _Counted(self._send)
         try:
             await self._app(self._scope, self._receive, answer.send)
@@ -151,9 +161,8 @@ class _Passage:
             answer.meter.fail(error)
             raise
         finally:
-            if not deposit.kept:
-                used = 0 if self._becomes_a_job() else answer.meter.used()
-                deposit.settle(deposit.amount if used is None else used)
+            used = answer.meter.used()
+            deposit.settle(deposit.amount if used is None else used)
 
     async def _pass_models(self) -> None:
         """The list of models, with only those that the key is for."""

@@ -76,7 +76,8 @@ class Upstreams:
 
     async def __aenter__(self) -> Self:
         self._session = ClientSession(
-            connector=TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S),
+            # A container that is started again has another address.
+            connector=TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S, use_dns_cache=False),
             cookie_jar=DummyCookieJar(),
             auto_decompress=False,
             skip_auto_headers=_NO_AUTOMATIC_HEADERS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -11,14 +12,15 @@ class Deposit(Protocol):
     @property
     def amount(self) -> int: ...
 
-    def keep(self) -> None:
-        """Take it over from the request, which may be gone before the job is accepted."""
-
     def spend(self, used: int) -> None:
         """An attempt used so much; another may follow."""
 
     def settle(self, used: int) -> None:
         """Give back what is held, after so much was used."""
+
+
+Hold = Callable[[], Deposit]
+"""Holds the tokens of one job, or raises why not."""
 
 
 class Bills:

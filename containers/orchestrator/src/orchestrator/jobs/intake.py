@@ -6,10 +6,12 @@ import asyncio
 import hashlib
 import re
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from weakref import WeakValueDictionary
 
 from ai_semble.errors import BodyTooLarge, Overloaded
 from orchestrator.jobs.askers import Asker
-from orchestrator.jobs.bills import Deposit
+from orchestrator.jobs.bills import Deposit, Hold
 from orchestrator.jobs.bodies import Bodies
 from orchestrator.jobs.calls import Call
 from orchestrator.jobs.errors import BadIdempotencyKey, IdempotencyKeyReused
@@ -41,31 +43,25 @@ class Intake:
         self._max_queued = max_queued
         self._max_body_bytes = max_body_bytes
         self._accepted = accepted
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def submit(
-        self, call: Call, body: AsyncIterator[bytes], asker: Asker, deposit: Deposit | None
+        self, call: Call, body: AsyncIterator[bytes], asker: Asker, hold: Hold | None
     ) -> JobRecord:
-        """The new job, or the asker's own that has the call's idempotency key already.
+        """The new job, or the asker's own that has the call's idempotency key already, for which nothing is held.
 
         Raises Overloaded, BodyTooLarge, InsufficientStorage, BadIdempotencyKey, IdempotencyKeyReused, and
-        what `body` raises; then nothing is left behind.
+        what `body` and `hold` raise; then nothing is left behind.
         """
         if call.idempotency_key is not None and not _KEY.fullmatch(call.idempotency_key):
             raise BadIdempotencyKey("The Idempotency-Key is not 1 to 255 printable ASCII characters")
-        if self._tally.pending() >= self._max_queued:
+        key = _of_owner(asker.owner, call.idempotency_key)
+        if self._tally.pending() >= self._max_queued and await self._known(key) is None:
             raise Overloaded(f"{self._max_queued} jobs are waiting already", retry_after=10)
         if _announced_length(call) > self._max_body_bytes:
             raise _too_large(self._max_body_bytes)
         job_id = new_job_id(self._store.clock())
         request = await self._bodies.receive(job_id, REQUEST, _at_most(self._max_body_bytes, body))
-        # From here on it is decided by the database alone, even when the client leaves meanwhile.
-        if deposit is not None:
-            deposit.keep()
-        return await asyncio.shield(asyncio.create_task(self._accept(job_id, call, request, asker, deposit)))
-
-    async def _accept(
-        self, job_id: str, call: Call, request: StoredBody, asker: Asker, deposit: Deposit | None
-    ) -> JobRecord:
         new = NewJob(
             id=job_id,
             service=call.service,
@@ -73,23 +69,41 @@ class Intake:
             path=call.path,
             headers={name: value for name, value in call.headers.items() if name not in _NOT_KEPT},
             request_id=call.request_id,
-            idempotency_key=_of_owner(asker.owner, call.idempotency_key),
+            idempotency_key=key,
             fingerprint=_fingerprint(call, request),
             owner=asker.owner,
-            tokens_held=deposit.amount if deposit else None,
         )
+        # From here on it is decided without the client, even when it leaves meanwhile.
+        return await asyncio.shield(asyncio.create_task(self._accept(new, request, hold)))
+
+    async def _accept(self, new: NewJob, request: StoredBody, hold: Hold | None) -> JobRecord:
+        deposit: Deposit | None = None
         try:
-            outcome = await self._store.accept(new, request, self._max_queued)
+            async with self._turn(new.idempotency_key):
+                outcome: Change | JobRecord | None = await self._known(new.idempotency_key)
+                if outcome is None:
+                    deposit = hold() if hold else None
+                    held = replace(new, tokens_held=deposit.amount if deposit else None)
+                    outcome = await self._store.accept(held, request, self._max_queued)
         except BaseException:
-            self._drop(job_id, deposit)
+            self._drop(new.id, deposit)
             raise
         if isinstance(outcome, Change):
             self._accepted(outcome, deposit)
             return outcome.job
-        self._drop(job_id, deposit)
+        self._drop(new.id, deposit)
         if outcome.fingerprint != new.fingerprint:
             raise IdempotencyKeyReused(f"The key was sent with another request before, for job {outcome.id}")
         return outcome
+
+    async def _known(self, idempotency_key: str | None) -> JobRecord | None:
+        return None if idempotency_key is None else await self._store.of_key(idempotency_key)
+
+    def _turn(self, idempotency_key: str | None) -> asyncio.Lock:
+        """Lets submissions with one key in one after the other, so that only the first holds tokens."""
+        if idempotency_key is None:
+            return asyncio.Lock()
+        return self._turns.setdefault(idempotency_key, asyncio.Lock())
 
     def _drop(self, job_id: str, deposit: Deposit | None) -> None:
         """There is no such job."""

@@ -15,7 +15,7 @@ from ai_semble.schemas.jobs import Job, JobEvent, JobPage, JobQuery, JobState, P
 from ai_semble.service import Runtime
 from orchestrator.jobs import views
 from orchestrator.jobs.askers import Asker
-from orchestrator.jobs.bills import Bills, Deposit
+from orchestrator.jobs.bills import Bills, Deposit, Hold
 from orchestrator.jobs.bodies import Bodies
 from orchestrator.jobs.bulletin import Bulletin
 from orchestrator.jobs.calls import Call, Caller
@@ -114,14 +114,14 @@ class JobService:
         self._lock.release()
 
     async def submit(
-        self, call: Call, body: AsyncIterator[bytes], asker: Asker, deposit: Deposit | None = None
+        self, call: Call, body: AsyncIterator[bytes], asker: Asker, hold: Hold | None = None
     ) -> Job:
-        """Accept a call: when this returns, the job survives whatever happens. It keeps the deposit to its end.
+        """Accept a call: when this returns, the job survives whatever happens, and has its tokens held to its end.
 
         The same idempotency key with the same request of the same owner gives the same job. Raises Overloaded,
-        BodyTooLarge, InsufficientStorage, BadIdempotencyKey, IdempotencyKeyReused, and what `body` raises.
+        BodyTooLarge, InsufficientStorage, BadIdempotencyKey, IdempotencyKeyReused, and what `body` and `hold` raise.
         """
-        return await self._view(await self._intake.submit(call, body, asker, deposit))
+        return await self._view(await self._intake.submit(call, body, asker, hold))
 
     async def get(self, job_id: str, asker: Asker, wait_s: float = 0) -> Job:
         """A job; after its end, or after so many seconds. Raises JobNotFound."""

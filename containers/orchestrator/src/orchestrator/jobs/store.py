@@ -60,6 +60,10 @@ class JobStore:
         rows = await self._rows("job", {"id": job_id})
         return JobRecord.of(rows[0]) if rows else None
 
+    async def of_key(self, idempotency_key: str) -> JobRecord | None:
+        rows = await self._rows("job_by_key", {"idempotency_key": idempotency_key})
+        return JobRecord.of(rows[0]) if rows else None
+
     async def page(self, query: JobQuery, asker: Asker) -> list[JobRecord]:
         """One more than the limit, when there are more."""
         values = {**query.model_dump(), "limit": query.limit + 1, "sight": asker.sight}

@@ -12,7 +12,7 @@ from ai_semble.context import request_id
 from ai_semble.errors import AiSembleError
 from ai_semble.logs import get_logger
 from ai_semble.schemas.jobs import Job
-from orchestrator.access.holder import deposit_of
+from orchestrator.access.holder import hold_of
 from orchestrator.gateway.calls import Call, Reply
 from orchestrator.gateway.client import Client, ClientGone
 from orchestrator.gateway.gateway import Gateway
@@ -69,7 +69,7 @@ async def _submit(jobs: JobService, call: Call, client: Client, scope: Scope) ->
         request_id=request_id(),
         idempotency_key=call.header("idempotency-key") or None,
     )
-    return await jobs.submit(kept, _pieces(client), asker_of(scope), deposit_of(scope))
+    return await jobs.submit(kept, _pieces(client), asker_of(scope), hold_of(scope))
 
 
 async def _pieces(client: Client) -> AsyncIterator[bytes]:
