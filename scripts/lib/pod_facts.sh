@@ -6,9 +6,11 @@ POD_LAST_WORDS=60
 
 # pod_facts BACKEND - the sections that ai_semble/pod/facts.py describes; asks Podman only four times
 pod_facts() {
-  local backend="$1" port service unit containers
+  local backend="$1" port exposed service unit containers
   port="$("${backend}_port" || true)"
-  printf '=== meta\nbackend %s\nenvironment %s\nprefix %s\nport %s\n' "$backend" "$ENVIRONMENT" "$PREFIX" "$port"
+  exposed="$("${backend}_exposed" || true)"
+  printf '=== meta\nbackend %s\nenvironment %s\nprefix %s\nport %s\nexposed %s\n' \
+    "$backend" "$ENVIRONMENT" "$PREFIX" "$port" "$exposed"
   # It complains of each container that is not there; only other complaints are news.
   mapfile -t containers < <(pod_containers)
   printf '=== containers\n'

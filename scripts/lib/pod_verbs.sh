@@ -155,6 +155,7 @@ pod_belongings() {
     if podman volume exists "$PREFIX-token"; then echo "volume $PREFIX-token"; fi
     # Images and models are shared by all environments of this user.
     if pod_is_last; then podman images --format '{{.Repository}}:{{.Tag}}' | sed -n 's#^localhost/ai-semble/#image &#p'; fi
+    if pod_is_last; then (cd "$SECCOMP_FOLDER" && printf 'profile %s\n' *); fi
     if [[ -n "$1" ]]; then pod_volumes | sed 's/^/volume /'; fi
   } 2>/dev/null || true
 }
@@ -177,7 +178,7 @@ pod_in_words() {
       for (at = 1; at <= last; at++) {
         kind = kinds[at]
         many = (number[kind] > 1) ? "s" : ""
-        words = (kind ~ /unit|image/) ? number[kind] " " kind many : "the " kind many names[kind]
+        words = (kind ~ /unit|image|profile/) ? number[kind] " " kind many : "the " kind many names[kind]
         printf("%s%s", (at > 1) ? ", " : "", words)
       }
     }'
@@ -195,7 +196,7 @@ pod_uninstall() {
   update_drop
   while read -r kind name; do
     case "$kind" in
-      unit | pod) ;; # these are gone
+      unit | pod | profile) ;; # these are gone
       secret) podman secret rm "$name" ;;
       *) podman "$kind" rm --force "$name" ;;
     esac >/dev/null || true

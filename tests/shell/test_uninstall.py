@@ -127,6 +127,18 @@ def test_what_a_setup_left_that_never_came_to_the_units_is_removed(
     assert host.left() == set()
 
 
+def test_profiles_of_system_calls_alone_are_removed_too(host: Host) -> None:
+    """They are put down first of all; then setup.sh was ended."""
+    folder = host.shell.folder / ".config/containers/ai-semble/seccomp"
+    folder.mkdir(parents=True)
+    for name in ("llm.json", "nlp.json"):
+        (folder / name).touch()
+    answer = host.shell.run("deploy.sh", "uninstall", "--yes")
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stderr.splitlines()[0] == "Removed 2 profiles"
+    assert not folder.parent.exists()
+
+
 def test_containers_without_their_pod_are_removed(host: Host) -> None:
     """Files are copied one by one, the pod's among the last."""
     host.have_units("ai-semble-llm.container", "ai-semble-nlp.container")

@@ -25,7 +25,13 @@ kube_port() {
   sed -n '/containerPort: 8080$/,/hostPort:/s/^ *hostPort: *\([0-9]*\)$/\1/p' "$KUBE_FOLDER/$PREFIX.yaml" | head -n 1
 }
 
-kube_exposed() { sed -n '/containerPort: 8443$/,/hostIP:/s/^ *host[A-Z][A-Za-z]*: *//p' "$KUBE_FOLDER/$PREFIX.yaml"; }
+kube_exposed() {
+  awk '
+    /containerPort:/ { is_outer = /: 8443$/ }
+    is_outer && $1 == "hostPort:" { port = $2 }
+    is_outer && $1 == "hostIP:" { gsub(/"/, "", $2); print (($2 ~ /:/) ? "[" $2 "]" : $2) ":" port }
+  ' "$KUBE_FOLDER/$PREFIX.yaml"
+}
 
 kube_is_internal() { grep -qsE '^ *"?ai-semble/network"?: "?internal"?$' "$KUBE_FOLDER/$PREFIX.yaml"; }
 

@@ -69,6 +69,15 @@ def confined(service: str, **changed: str) -> list[str]:
     return [f"=== confinement {service}\n", *(f"{key}:{value}\n" for key, value in values.items())]
 
 
+def test_where_other_machines_come_in_is_said_when_they_may() -> None:
+    lines = stream(ALL, environment())
+    assert "open to others" not in screen(survey_of(lines))
+    at = lines.index("port 8080\n") + 1
+    found = survey_of([*lines[:at], "exposed 192.0.2.7:8443\n", *lines[at:]])
+    assert "open to others  192.0.2.7:8443, with a key\n" in screen(found)
+    assert found.document()["exposed"] == "192.0.2.7:8443"
+
+
 def survey_of(lines: list[str]) -> Survey:
     return surveyed(Facts.parse(lines))
 

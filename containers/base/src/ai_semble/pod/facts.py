@@ -2,7 +2,7 @@
 
 The stream has sections: a line `=== NAME [SERVICE]`, then what a command printed.
 
-    meta                 lines `key value`: backend, environment, prefix, port
+    meta                 lines `key value`: backend, environment, prefix, port, exposed (where other machines come in)
     containers           `podman container inspect`, JSON
     confinement SERVICE  of its first process, lines `Key: value`: some of /proc/PID/status, and its labels
     unit SERVICE         `systemctl --user show`, lines `Key=value`

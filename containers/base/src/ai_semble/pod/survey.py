@@ -115,6 +115,7 @@ class Survey:
     port: int
     services: tuple[Seen, ...]
     trouble: str
+    exposed: str = ""
 
     @property
     def is_running(self) -> bool:
@@ -134,6 +135,7 @@ class Survey:
             "environment": self.environment,
             "backend": self.backend,
             "port": self.port,
+            "exposed": self.exposed,
             "running": self.is_running,
             "well": self.is_well,
             "trouble": self.trouble,
@@ -160,6 +162,7 @@ def surveyed(facts: Facts) -> Survey:
             for name in SERVICES
         ),
         facts.trouble,
+        facts.meta.get("exposed", ""),
     )
 
 

@@ -25,7 +25,7 @@ def show_status(console: Console, found: Survey, now: float) -> None:
         return
     console.print()
     console.print(table(found, now))
-    for text in (*running_models(found), *layers(found), *troubles(found)):
+    for text in (*running_models(found), *layers(found), *doors(found), *troubles(found)):
         console.print(text, soft_wrap=True)
 
 
@@ -105,6 +105,12 @@ def layers(found: Survey) -> Iterator[Text]:
     words = in_words((seen.name, seen.confinement) for seen in found.services if seen.confinement)
     if words:
         yield Text.assemble((f"\n{'confined by':<16}", "dim"), words)
+
+
+def doors(found: Survey) -> Iterator[Text]:
+    """Where other machines come in, when they may."""
+    if found.exposed:
+        yield Text.assemble((f"{'open to others':<16}", "dim"), f"{found.exposed}, with a key")
 
 
 def troubles(found: Survey) -> Iterator[Text]:
