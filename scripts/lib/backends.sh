@@ -5,7 +5,7 @@
 
 BACKENDS=(quadlet kube embedded)
 
-for part in gpu images selinux pod pod_setup pod_keys pod_exposure pod_network pod_verbs pod_facts fetching update; do
+for part in gpu images selinux pod pod_topology pod_setup pod_keys pod_exposure pod_network pod_verbs pod_facts fetching update; do
   # shellcheck source=/dev/null
   source "$CHECKOUT/scripts/lib/$part.sh"
 done
@@ -38,12 +38,13 @@ act_by() {
 # pod_environments - a line `BACKEND ENVIRONMENT` for every pod that is installed for this user
 pod_environments() {
   local path name
-  for path in "$QUADLET_FOLDER"/ai-semble*.pod "$KUBE_FOLDER"/ai-semble*.yaml; do
+  for path in "$QUADLET_FOLDER"/ai-semble*{.pod,-inside.network} "$KUBE_FOLDER"/ai-semble*.yaml; do
     [[ -e "$path" ]] || continue
     name="$(basename "${path%.*}")"
+    if [[ "$path" == *.network ]]; then name="${name%-inside}"; fi
     name="${name#ai-semble}"
     name="${name#-}"
-    if [[ "$path" == *.pod ]]; then echo "quadlet ${name:-default}"; else echo "kube ${name:-default}"; fi
+    if [[ "$path" == *.yaml ]]; then echo "kube ${name:-default}"; else echo "quadlet ${name:-default}"; fi
   done
 }
 

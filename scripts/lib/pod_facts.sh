@@ -44,7 +44,7 @@ pod_confinements() {
 
 # pod_ask_health PORT - the orchestrator's health, which holds all the others'; each by itself when it is silent
 pod_ask_health() {
-  local answer service asked=()
+  local answer service
   # 503 is an answer, too.
   answer="$(curl --silent --noproxy '*' --max-time 4 "http://127.0.0.1:$1/health" 2>/dev/null || true)"
   if [[ "$answer" == '{'* && "$answer" != *'"services":'* ]]; then
@@ -53,25 +53,19 @@ pod_ask_health() {
   fi
   printf '\n=== health\n%s\n' "$answer"
   if [[ "$answer" == '{'* ]]; then return; fi
-  for service in "${POD_SERVICES[@]:1}"; do asked+=("$service:${POD_PORTS[$service]}"); done
   for service in "${POD_SERVICES[@]:1}"; do
-    # All share one network, so any container can ask; the first that runs does.
-    podman container exists "$PREFIX-$service" 2>/dev/null || continue
-    timeout 6 podman exec "$PREFIX-$service" bash -c "$POD_ASK_ALL" - "${asked[@]}" 2>/dev/null && return
+    printf '\n=== health %s\n' "$service"
+    timeout 6 podman exec "$PREFIX-$service" bash -c "$POD_ASK" - "${POD_PORTS[$service]}" 2>/dev/null || true
   done
 }
 
 # Run inside a container, which has no curl.
 # shellcheck disable=SC2016 # its variables are its own
-POD_ASK_ALL='
-for pair; do
-  printf "\n=== health %s\n" "${pair%:*}"
-  timeout 1 bash -c "exec 3<>/dev/tcp/127.0.0.1/${pair#*:}
-    printf \"GET /health HTTP/1.0\r\nHost: localhost\r\n\r\n\" >&3
-    while IFS= read -r line <&3 && [[ \"\$line\" != \$'"'"'\r'"'"' ]]; do :; done
-    cat <&3"
-done
-true'
+POD_ASK='
+timeout 1 bash -c "exec 3<>/dev/tcp/127.0.0.1/$1
+  printf \"GET /health HTTP/1.0\r\nHost: localhost\r\n\r\n\" >&3
+  while IFS= read -r line <&3 && [[ \"\$line\" != \$'"'"'\r'"'"' ]]; do :; done
+  cat <&3"'
 
 # Its health by the secret that ai_semble/secrets.py makes for this.
 # shellcheck disable=SC2016 # its variables are its own

@@ -22,6 +22,7 @@ pod_start() {
     say "Starting the pod $PREFIX"
     pod_check_domains "$backend"
     pod_label_volumes "$(pod_domains "$backend")"
+    pod_own_volumes
     pod_fit_network "$backend"
     "${backend}_prepare"
     systemctl --user daemon-reload
@@ -105,6 +106,7 @@ pod_end() {
   fi
   # What was started by hand, or left by a crash, is ended too.
   if podman pod exists "$PREFIX" 2>/dev/null; then podman pod rm --force --time 12 "$PREFIX" >/dev/null; fi
+  pod_remove_containers
 }
 
 # pod_known_units BACKEND - those that systemd knows; it refuses to stop any other, as after half a setup
@@ -146,11 +148,13 @@ pod_is_last() { [[ -z "$(pod_environments | sed "/ $ENVIRONMENT\$/d")" ]]; }
 
 # pod_belongings WITH_DATA - a line `KIND NAME` for all that is there of this environment; data only when asked
 pod_belongings() {
-  local backend
+  local backend network
   for backend in quadlet kube; do pod_installed "$backend"; done | sort -u | sed 's/^/unit /'
   {
     if podman pod exists "$PREFIX"; then echo "pod $PREFIX"; fi
-    if podman network exists "$PREFIX"; then echo "network $PREFIX"; fi
+    for network in "$PREFIX" "$PREFIX-inside"; do
+      if podman network exists "$network"; then echo "network $network"; fi
+    done
     if podman secret inspect "$PREFIX-token" >/dev/null; then echo "secret $PREFIX-token"; fi
     if podman volume exists "$PREFIX-token"; then echo "volume $PREFIX-token"; fi
     # Images and models are shared by all environments of this user.

@@ -171,7 +171,7 @@ update_finish() {
     update_untag "$name" before
     update_untag "$name" next
   done
-  if [[ "$1" == quadlet ]] && ! update_same_file quadlet "$PREFIX.pod"; then
+  if [[ "$1" == quadlet ]] && ! quadlet_is_apart && ! update_same_file quadlet "$PREFIX.pod"; then
     say "The pod's own unit has changed; that takes effect at the next ./scripts/deploy.sh restart"
   fi
   for id in ${gone[@]+"${gone[@]}"}; do update_forget "$id"; done

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ai_semble.render.variants import Topology
 from tests.hosts import homes
 from tests.hosts.environment import Installed, adapt, install
 from tests.hosts.host import Host, running_host
@@ -20,6 +21,12 @@ _reports = pytest.StashKey[int]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--topology",
+        choices=list(Topology),
+        default="pod",
+        help="How the containers of a pod are kept apart.",
+    )
     parser.addoption("--host", choices=list(HOSTS), help="Test on this host; --target becomes its backend.")
 
 
@@ -61,10 +68,13 @@ def shared_files(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture(scope="session")
-def running(installed: Installed, shared_files: tuple[Path, str]) -> Installed:
+def running(
+    request: pytest.FixtureRequest, installed: Installed, shared_files: tuple[Path, str]
+) -> Installed:
     """The host after `deploy.sh start`; its services may fetch the shared files."""
     _, url = shared_files
     installed.configure("fetch", "allowed_private_hosts", f'["{url.removeprefix("http://")}"]')
+    installed.configure("network", "topology", f'"{request.config.getoption("--topology")}"')
     installed.deploy("start")
     return installed
 

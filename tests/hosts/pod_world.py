@@ -45,9 +45,9 @@ class PodWorld(World):
         return self.host.run(line, check=check, timeout=300)
 
     def knock(self, service: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """From the orchestrator's container: the services listen only inside the pod."""
+        """From the service's own container: where others reach it depends on the topology."""
         url = f"http://127.0.0.1:{SERVICES[service].port}{path}"
-        line = shlex.join(["podman", "exec", "--interactive", container("orchestrator"), PYTHON, "-c", KNOCK])
+        line = shlex.join(["podman", "exec", "--interactive", container(service), PYTHON, "-c", KNOCK])
         problem: dict[str, Any] = json.loads(self.host.run(line, input=json.dumps([url, body])).stdout)
         return problem
 

@@ -12,7 +12,7 @@ from ai_semble.errors import InvalidConfiguration
 from ai_semble.render.commands import parse_limits, write
 from ai_semble.render.keys import entries
 from ai_semble.render.quadlet import files as quadlets
-from ai_semble.render.variants import Controller, Environment, Host, Version
+from ai_semble.render.variants import Backend, Controller, Environment, Exposed, Host, Topology, Version
 from ai_semble.topology import SERVICES
 
 from .variants import GOLDENS, VARIANTS, read
@@ -59,11 +59,61 @@ def test_two_environments_share_nothing_but_the_models() -> None:
     assert set(one) & set(other) == {"ai-semble-models.volume"}
 
 
+APART = Environment(topology=Topology.NETWORK, exposed=Exposed("192.168.1.5"))
+
+
+def test_without_a_pod_only_the_orchestrator_has_a_way_out_and_ports() -> None:
+    files = quadlets(Host(), APART)
+    assert "ai-semble.pod" not in files
+    assert values(files["ai-semble-inside.network"], "Internal") == ["true"]
+    for service in SERVICES:
+        text = files[f"ai-semble-{service}.container"]
+        first = service == "orchestrator"
+        outside, ports = ["ai-semble.network"], ["127.0.0.1:8080:8080", "192.168.1.5:8443:8443"]
+        assert values(text, "Network") == ["ai-semble-inside.network", *(outside if first else [])]
+        assert values(text, "PublishPort") == (ports if first else [])
+        assert not values(text, "Pod")
+
+
+def test_without_a_pod_no_two_services_have_a_user_in_common() -> None:
+    files = quadlets(Host(), APART)
+    maps = [values(files[f"ai-semble-{service}.container"], "UIDMap") for service in SERVICES]
+    users = [own.split(":")[1] for _, own in maps]
+    assert len({"10001", *users}) == len(SERVICES) + 1
+    for service, given in zip(SERVICES, maps, strict=True):
+        assert values(files[f"ai-semble-{service}.container"], "GIDMap") == given
+
+
+def test_without_a_pod_services_find_each_other_by_names_that_they_know_themselves_by() -> None:
+    files = quadlets(Host(), APART)
+    orchestrator = values(files["ai-semble-orchestrator.container"], "Environment")
+    for service, variable in (("llm", "LLM"), ("data-processor", "DATA")):
+        line = f"AI_SEMBLE_{variable}__ADDRESS=ai-semble-{service}.dns.podman"
+        own = values(files[f"ai-semble-{service}.container"], "Environment")
+        assert line in orchestrator
+        assert line in own
+        assert "AI_SEMBLE_SERVER__HOST=0.0.0.0" in own
+
+
+def test_podman_4_has_no_separate_containers_and_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("AI_SEMBLE_NETWORK__TOPOLOGY", "network")
+    with pytest.raises(InvalidConfiguration, match="needs Podman 5"):
+        write(output=tmp_path / "units", backend=Backend.KUBE)
+    assert not (tmp_path / "units").exists()
+    write(output=tmp_path / "units", dev="/src")
+    assert (tmp_path / "units/ai-semble-dev.pod").exists(), "the development pod is one"
+
+
 @pytest.mark.parametrize("service", SERVICES)
-def test_every_container_is_confined(service: str) -> None:
-    text = quadlets(Host(), Environment())[f"ai-semble-{service}.container"]
+@pytest.mark.parametrize("environment", [Environment(), APART], ids=["pod", "network"])
+def test_every_container_is_confined(service: str, environment: Environment) -> None:
+    text = quadlets(Host(), environment)[f"ai-semble-{service}.container"]
     for key, value in (("ReadOnly", "true"), ("DropCapability", "all"), ("NoNewPrivileges", "true")):
         assert values(text, key) == [value]
+    assert values(text, "SeccompProfile") == [f"%E/containers/ai-semble/seccomp/{service}.json"]
 
 
 def test_limits_that_the_host_does_not_delegate_are_left_out() -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ai_semble.render.rendering import render
-from ai_semble.render.variants import Controller, Environment, Exposed, Host, Version
+from ai_semble.render.variants import Controller, Environment, Exposed, Host, Topology, Version
 
 GOLDENS = Path(__file__).with_name("goldens")
 REPOSITORY = Path(__file__).parents[3]
@@ -53,6 +53,9 @@ VARIANTS = {
     "podman-4.9-selinux-module": Variant(Host(Version(4, 9), selinux=True, selinux_module=True)),
     "podman-4.3-exposed": Variant(Host(Version(4, 3)), Environment(exposed=Exposed("0.0.0.0"))),  # noqa: S104 - it is
     "podman-5.4-no-egress": Variant(Host(Version(5, 4)), Environment(internal=True)),
+    "podman-5.4-network": Variant(
+        Host(Version(5, 4)), Environment(topology=Topology.NETWORK, exposed=Exposed("192.168.1.5", 443))
+    ),
     "podman-4.3-no-egress": Variant(Host(Version(4, 3)), Environment(internal=True)),
     "podman-4.3-development": Variant(
         Host(Version(4, 3), limits=_NONE), Environment.of("default", source="/home/you/ai-semble")

@@ -110,6 +110,11 @@ class NetworkConfig(Section):
         description="Whether the environment reaches other machines. `guarded`: it may, and URLs in requests are "
         "fetched by the rules of `fetch`. `none`: no URL is fetched, and the pod's network has no way out.",
     )
+    topology: Literal["pod", "network"] = Field(
+        "pod",
+        description="How containers are kept apart. `pod`: they share one network and one user of the host. `network` "
+        "(Podman 5): each has a user of its own, and only the orchestrator a way out; see docs/howto/run-the-pod.md.",
+    )
 
 
 class ResourcesConfig(Section):

@@ -14,7 +14,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ai_semble import problems
-from ai_semble.config import Config, ServerConfig
+from ai_semble.config import Config, ServerConfig, UpstreamConfig
 from ai_semble.errors import AiSembleError
 
 _EXPOSED = "X-Request-ID, Location, Retry-After, Preference-Applied"
@@ -96,10 +96,14 @@ class Guard:
             await problems.response(error, self._service, scope["path"])(scope, receive, send)
 
 
-def address_names(config: Config) -> frozenset[str]:
-    """The address that others reach, as a Host header has it. No name leads to an address, so none can be rebound."""
-    address = config.expose.address
-    return frozenset([f"[{address}]" if ":" in address else address]) if address else frozenset()
+def address_names(config: Config, service: str) -> frozenset[str]:
+    """The address that others reach, as a Host header has it: the outer door's, or where the gateway finds a service.
+
+    No name leads to the door's address, so none can be rebound.
+    """
+    section = config.section_of(service)
+    address = section.address if isinstance(section, UpstreamConfig) else config.expose.address
+    return frozenset([f"[{address}]" if ":" in address else address.lower()]) if address else frozenset()
 
 
 def host_name(host: bytes) -> str:

@@ -121,7 +121,9 @@ def create_service_app(
         limits=Limits(server.max_body_bytes, server.max_requests, unbounded_paths),
         token=runtime.token,
     )
-    guard = partial(Guard, server=server, service=runtime.service, also=address_names(runtime.config))
+    guard = partial(
+        Guard, server=server, service=runtime.service, also=address_names(runtime.config, runtime.service)
+    )
     app.stand_behind([envelope, guard, *layers])
     return app
 

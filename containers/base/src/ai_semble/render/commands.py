@@ -10,7 +10,7 @@ import typer
 from ai_semble.errors import InvalidConfiguration
 from ai_semble.loading import load_config
 from ai_semble.render.rendering import render
-from ai_semble.render.variants import Backend, Controller, Environment, Exposed, Host, Version
+from ai_semble.render.variants import Backend, Controller, Environment, Exposed, Host, Topology, Version
 
 app = typer.Typer(help="Write the units of an environment.", no_args_is_help=True)
 
@@ -51,7 +51,14 @@ def write(
     # All environments of a user have the same settings, and two cannot have the same port.
     is_exposed = expose.address and environment == "default" and not dev
     exposed = Exposed(expose.address, expose.port) if is_exposed else None
-    made = Environment.of(environment, port, dev, exposed=exposed, internal=config.network.egress == "none")
+    made = Environment.of(
+        environment,
+        port,
+        dev,
+        exposed=exposed,
+        internal=config.network.egress == "none",
+        topology=Topology(config.network.topology),
+    )
     host = Host(
         podman=Version.parse(podman or _DEFAULT_VERSIONS[backend]),
         limits=parse_limits(limits),
@@ -63,6 +70,11 @@ def write(
     if host.backend is not backend:
         raise InvalidConfiguration(
             f"Podman {host.podman} cannot run {backend}", hint=f"Use --backend {host.backend}."
+        )
+    if made.is_apart and host.backend is not Backend.QUADLET:
+        raise InvalidConfiguration(
+            f'network.topology = "network" needs Podman 5, and this is {host.podman}',
+            hint='Set network.topology = "pod", or upgrade Podman.',
         )
     output.mkdir(parents=True, exist_ok=True)
     for name, text in render(host, made).items():

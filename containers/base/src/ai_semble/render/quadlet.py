@@ -9,6 +9,7 @@ from ai_semble.render.headers import drop_in, header
 from ai_semble.render.keys import entries
 from ai_semble.render.settings import settings
 from ai_semble.render.table import (
+    APART_UID,
     CONFIG,
     CONTAINERS,
     HEALTHY,
@@ -23,6 +24,7 @@ from ai_semble.render.table import (
     Scratch,
 )
 from ai_semble.render.variants import EXPOSED_PORT, Controller, Environment, Host
+from ai_semble.topology import ORCHESTRATOR
 
 Pairs = Iterable[tuple[str, str]]
 
@@ -36,7 +38,12 @@ _VOLUMES = {
 def files(host: Host, environment: Environment) -> dict[str, str]:
     """All files of an environment, by name."""
     prefix = environment.prefix
-    rendered = {f"{prefix}.pod": _pod(host, environment), f"{prefix}.network": _network(host, environment)}
+    rendered = {f"{prefix}.network": _network(host, environment)}
+    if environment.is_apart:
+        rendered[f"{environment.inside}.network"] = _inside(host, environment)
+        rendered[f"{prefix}-pod.service"] = systemd.pod_stand_in(environment)
+    else:
+        rendered[f"{prefix}.pod"] = _pod(host, environment)
     for volume in _VOLUMES:
         rendered[f"{environment.volume(volume)}.volume"] = _volume(host, environment, volume)
     for container in CONTAINERS:
@@ -67,18 +74,10 @@ def _plain(pairs: Pairs) -> list[str]:
 
 def _pod(host: Host, environment: Environment) -> str:
     name = f"{environment.prefix}.pod"
-    published = [
-        ("PublishPort", f"127.0.0.1:{port}:{container.service.port}")
-        for container in CONTAINERS
-        if (port := environment.published(container.service))
-    ]
-    if (exposed := environment.exposed) is not None:
-        address = f"[{exposed.address}]" if ":" in exposed.address else exposed.address
-        published.append(("PublishPort", f"{address}:{exposed.port}:{EXPOSED_PORT}"))
     pod: Pairs = [
         ("PodName", environment.prefix),
         ("Network", f"{environment.network}.network"),
-        *published,
+        *_published(environment),
         # A container that is restarted is gone for a moment; the others must not go with it.
         ("ExitPolicy", "continue"),
     ]
@@ -102,11 +101,33 @@ def _pod(host: Host, environment: Environment) -> str:
     )
 
 
+def _published(environment: Environment) -> Pairs:
+    for container in CONTAINERS:
+        if port := environment.published(container.service):
+            yield "PublishPort", f"127.0.0.1:{port}:{container.service.port}"
+    if (exposed := environment.exposed) is not None:
+        address = f"[{exposed.address}]" if ":" in exposed.address else exposed.address
+        yield "PublishPort", f"{address}:{exposed.port}:{EXPOSED_PORT}"
+
+
+def _inside(host: Host, environment: Environment) -> str:
+    return _unit(
+        host,
+        f"{environment.inside}.network",
+        "The network on which the containers meet. It has no way out.",
+        {
+            "Unit": [("Description", f"Ai-semble: the network {environment.inside}")],
+            "Network": [("NetworkName", environment.inside), ("Internal", "true")],
+        },
+    )
+
+
 def _network(host: Host, environment: Environment) -> str:
+    whose = "orchestrator" if environment.is_apart else "pod"
     return _unit(
         host,
         f"{environment.network}.network",
-        "The network of the pod, apart from those of other environments.",
+        f"The network of the {whose}, apart from those of other environments.",
         {
             "Unit": [("Description", f"Ai-semble: the network {environment.network}")],
             "Network": [
@@ -131,15 +152,17 @@ def _container(host: Host, environment: Environment, container: Container) -> st
     return _unit(
         host,
         f"{name}.container",
-        f"{service.title}, port {service.port} of the pod.",
+        f"{service.title}, port {service.port} of the {'container' if environment.is_apart else 'pod'}.",
         {
             "Unit": [
                 ("Description", f"Ai-semble: {lower} ({name})"),
                 # It is tried again for as long as it takes.
                 ("StartLimitIntervalSec", "0"),
+                *(systemd.member_pairs(environment) if environment.is_apart else ()),
             ],
             "Container": [
                 *_identity(environment, container),
+                *(_apart(environment, container) if environment.is_apart else ()),
                 *_health(container),
                 *_confinement(),
                 ("SeccompProfile", f"{SECCOMP}/{container.seccomp}"),
@@ -201,13 +224,28 @@ def _again() -> Pairs:
 
 def _identity(environment: Environment, container: Container) -> Pairs:
     yield "ContainerName", environment.container(container.service)
-    yield "Pod", f"{environment.prefix}.pod"
+    if not environment.is_apart:
+        yield "Pod", f"{environment.prefix}.pod"
     yield "Image", container.image
     yield "Pull", "never"
     yield "LogDriver", "journald"
     yield "StopTimeout", str(RHYTHM.stop_s)
     if environment.source:
         yield "Exec", f"{container.service.program} --reload"
+
+
+def _apart(environment: Environment, container: Container) -> Pairs:
+    """A network address, and a user namespace in which the service's user is one that no other service has.
+
+    The images' own ids stay as they are, so that no layer has to be copied for each service.
+    """
+    yield "Network", f"{environment.inside}.network"
+    if container.service is ORCHESTRATOR:
+        yield "Network", f"{environment.network}.network"
+        yield from _published(environment)
+    for kind in ("UIDMap", "GIDMap"):
+        yield kind, f"0:0:{UID}"
+        yield kind, f"{UID}:{APART_UID + CONTAINERS.index(container)}:1"
 
 
 def _health(container: Container) -> Pairs:

@@ -19,6 +19,10 @@ def settings(environment: Environment, container: Container) -> dict[str, str]:
         "AI_SEMBLE_SERVER__HOST": environment.listens_on(service),
         **{_variable(other.name, "port"): str(other.port) for other in known},
     }
+    if environment.is_apart:
+        # A service has to know itself by the name that it is called by.
+        others = (other for other in known if other is not ORCHESTRATOR)
+        found |= {_variable(other.name, "address"): environment.address(other) for other in others}
     if service is ORCHESTRATOR:
         found["AI_SEMBLE_EXPOSE__ADDRESS"] = environment.exposed.address if environment.exposed else ""
         found["AI_SEMBLE_EXPOSE__PORT"] = str(EXPOSED_PORT)

@@ -31,6 +31,30 @@ def files(environment: Environment, *, kube: bool = False) -> dict[str, str]:
     return units | {f"{environment.prefix}.pod.service": _voice(environment)}
 
 
+def pod_stand_in(environment: Environment) -> str:
+    """What bears the pod's name where there is none: stopped or restarted, it takes all containers with it."""
+    name = f"{environment.prefix}-pod.service"
+    pairs = "\n".join(f"{key}={value}" for key, value in pod_pairs(environment))
+    return (
+        header(
+            f"All containers of {environment.prefix}, which have no pod: stopping or restarting this does it to them.",
+            drop_in(_FOLDER, name),
+        )
+        + f"""
+[Unit]
+Description=Ai-semble: the containers of {environment.prefix}
+{pairs}
+Wants={_services(environment)}
+Before={_services(environment)}
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=true
+"""
+    )
+
+
 def _services(environment: Environment) -> str:
     return " ".join(f"{environment.container(container.service)}.service" for container in CONTAINERS)
 
@@ -42,6 +66,14 @@ def _gate_name(environment: Environment) -> str:
 def pod_pairs(environment: Environment) -> Iterator[tuple[str, str]]:
     """What the pod's unit says of the others: whatever starts it, all that the services say is repeated."""
     yield "Wants", f"{environment.prefix}.pod.service"
+
+
+def member_pairs(environment: Environment) -> Iterator[tuple[str, str]]:
+    """What the unit of a container says of what stands in for the pod."""
+    pod = f"{environment.prefix}-pod.service"
+    yield "Wants", pod
+    yield "After", pod
+    yield "PartOf", pod
 
 
 def service_pairs(environment: Environment) -> Iterator[tuple[str, str]]:

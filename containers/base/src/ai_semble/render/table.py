@@ -14,6 +14,8 @@ UID = 10001
 HOME = "/var/lib/ai-semble"
 TMP = "/tmp"  # noqa: S108 - inside the container, and nobody else's
 MODELS = "/var/lib/ai-semble-models"
+# What the first service's user is for the user who runs it, where each service has its own.
+APART_UID = 20001
 CONFIG = "/etc/ai-semble"
 SOURCE = "/src"
 TOKEN_NAME = "ai-semble-token"  # noqa: S105 - the name of a file

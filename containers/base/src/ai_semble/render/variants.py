@@ -21,6 +21,15 @@ class Backend(StrEnum):
     KUBE = "kube"
 
 
+class Topology(StrEnum):
+    """How the containers of an environment are kept apart."""
+
+    # They share a network and a user of the host.
+    POD = "pod"
+    # Each has a user of the host of its own; only the orchestrator has a way out.
+    NETWORK = "network"
+
+
 class Controller(StrEnum):
     """A cgroup controller; a limit can only be set when the host delegates its controller to the user."""
 
@@ -89,6 +98,7 @@ class Environment:
     exposed: Exposed | None = None
     # Its network has no way out.
     internal: bool = False
+    topology: Topology = Topology.POD
 
     @classmethod
     def of(
@@ -99,11 +109,12 @@ class Environment:
         *,
         exposed: Exposed | None = None,
         internal: bool = False,
+        topology: Topology = Topology.POD,
     ) -> Environment:
-        """With the defaults of a normal or a development environment; no port is the default one."""
+        """With the defaults of a normal environment, or of a development one, always a pod; no port is the default."""
         if source:
             return cls("dev" if name == "default" else name, port or DEV_PORT, source, internal=internal)
-        return cls(name, port or ORCHESTRATOR.port, exposed=exposed, internal=internal)
+        return cls(name, port or ORCHESTRATOR.port, exposed=exposed, internal=internal, topology=topology)
 
     @property
     def prefix(self) -> str:
@@ -112,6 +123,16 @@ class Environment:
     @property
     def network(self) -> str:
         return self.prefix
+
+    @property
+    def inside(self) -> str:
+        """The network without a way out, on which separate containers meet."""
+        return f"{self.prefix}-inside"
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether each container has a user and a network address of its own."""
+        return self.topology is Topology.NETWORK
 
     @property
     def token(self) -> str:
@@ -125,8 +146,13 @@ class Environment:
         return MODELS_VOLUME if name == "models" else f"{self.prefix}-{name}"
 
     def listens_on(self, service: Service) -> str:
-        """Inside the pod. What is published has to be reachable from the pod's own address."""
-        return "0.0.0.0" if service is ORCHESTRATOR or self.source else "127.0.0.1"  # noqa: S104
+        """Inside the pod. What others reach has to listen on the container's own address."""
+        is_reached = service is ORCHESTRATOR or self.source or self.is_apart
+        return "0.0.0.0" if is_reached else "127.0.0.1"  # noqa: S104
+
+    def address(self, service: Service) -> str:
+        """Where the orchestrator finds a service. Under this domain Podman asks no other name server."""
+        return f"{self.container(service)}.dns.podman" if self.is_apart else "127.0.0.1"
 
     def published(self, service: Service) -> int | None:
         """The port on the host's loopback address."""

@@ -1,0 +1,188 @@
+"""`network.topology = "network"`: separate containers do what the pod does, and are further from each other."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from ai_semble.topology import DATA, LLM, ORCHESTRATOR, SERVICES, UPSTREAMS
+from tests.hosts.environment import Installed, reachable
+from tests.hosts.pod_world import container
+from tests.support.attacks import attack
+from tests.support.pictures import photo
+
+pytestmark = pytest.mark.thorough
+QUADLET = "containers/base/src/ai_semble/render/quadlet.py"
+SCRIPT = "scripts/lib/pod_topology.sh"
+INSIDE = "ai-semble-inside"
+IMAGE_USER = 10001
+VOLUME = "~/.local/share/containers/storage/volumes/ai-semble-data/_data"
+KEPT, RECORDS = "kept-across-topologies", "id,value\n1,100\n"
+
+
+@pytest.fixture(scope="module")
+def before(running: Installed) -> Installed:
+    """Where there is a pod: it has a dataset."""
+    if running.host.recipe.backend != "quadlet":
+        pytest.skip("Podman 4 has no separate containers; the last test says what it is told instead")
+    with reachable(running.host) as url, httpx.Client(base_url=url, timeout=60) as api:
+        api.put(f"/data/datasets/{KEPT}", params={"replace": "true"}, content=RECORDS).raise_for_status()
+    return running
+
+
+@pytest.fixture(scope="module")
+def apart(before: Installed) -> Iterator[Installed]:
+    before.configure("network", "topology", '"network"')
+    try:
+        before.deploy("restart")
+        yield before
+    finally:
+        before.configure("network", "topology", '"pod"')
+        before.deploy("restart")
+    with reachable(before.host) as url:
+        assert KEPT in httpx.get(f"{url}/data/datasets", timeout=60).text, "it was lost on the way back"
+    assert before.host.run("podman pod exists ai-semble && podman network ls").stdout.count("ai-semble") == 1
+
+
+def inspected(running: Installed, service: str, what: str) -> str:
+    return running.host.run(
+        shlex.join(["podman", "inspect", "--format", what, container(service)])
+    ).stdout.strip()
+
+
+def pid(running: Installed, service: str) -> int:
+    return int(inspected(running, service, "{{.State.Pid}}"))
+
+
+def user(running: Installed, service: str) -> int:
+    """The service's user, by the numbers of `podman unshare`, in which the test may take its place."""
+    return int(running.host.run(f"podman unshare stat --format %u /proc/{pid(running, service)}").stdout)
+
+
+def as_user_of(running: Installed, service: str, command: str) -> bool:
+    """Whether this succeeds outside of all containers, where a service that has escaped from its own would be."""
+    number = user(running, service)
+    escaped = f"setpriv --reuid {number} --regid {number} --clear-groups --inh-caps=-all --bounding-set=-all"
+    line = f"podman unshare bash -c 'cd {VOLUME} && exec {escaped} bash -c \"{command}\"'"
+    return running.host.run(line, check=False).returncode == 0
+
+
+def connected(running: Installed, service: str, address: str, port: int) -> bool:
+    line = f"timeout 3 bash -c 'exec 3<>/dev/tcp/{address}/{port}'"
+    done = running.host.run(
+        shlex.join(["podman", "exec", container(service), "bash", "-c", line]), check=False
+    )
+    return done.returncode == 0
+
+
+def test_all_four_services_answer_through_the_orchestrator(
+    apart: Installed, shared_files: tuple[Path, str], api: httpx.Client
+) -> None:
+    folder, url = shared_files
+    photo("chelsea").save(folder / "cat.jpg", quality=92)
+    prompt = {"prompt": "Hello, how are you?", "max_tokens": 20}
+    assert api.post("/ai/llm/completion", json=prompt).json()["text"]
+    picture = {"image_url": f"{url}/cat.jpg", "task": "analyze"}
+    assert "cat" in api.post("/ai/vision/analyze", json=picture).json()["description"].lower()
+    sentence = {"text": "This is a great product!", "task": "sentiment"}
+    assert api.post("/ai/nlp/process", json=sentence).json()["result"]["label"] == "positive"
+    table = api.get(f"/data/datasets/{KEPT}/content", params={"format": "csv"})
+    assert table.text.split() == RECORDS.split(), "what the pod has stored is here, too"
+
+
+def test_status_and_the_journal_say_what_they_say_of_a_pod(apart: Installed) -> None:
+    assert "all services are ready" in apart.deploy("status").stdout
+    assert apart.host.run("systemctl --user is-active ai-semble.target ai-semble-pod").stdout.split() == [
+        "active",
+        "active",
+    ]
+    journal = apart.host.run("journalctl --user -u ai-semble.pod --since -2min --no-pager").stdout
+    assert {f'"service":"{name}"' for name in SERVICES if f'"service":"{name}"' not in journal} == set()
+
+
+def test_one_service_is_stopped_and_started_alone(apart: Installed, api: httpx.Client) -> None:
+    others = {name: pid(apart, name) for name in SERVICES if name != "nlp"}
+    apart.host.run("systemctl --user stop ai-semble-nlp")
+    assert "nlp" in apart.deploy("health", check=False).stdout.splitlines()[0]
+    apart.deploy("start")
+    answer = api.post("/ai/nlp/process", json={"text": "Guten Morgen", "task": "language"})
+    assert answer.status_code == 200, answer.text
+    assert others == {name: pid(apart, name) for name in others}
+
+
+def test_only_the_orchestrator_is_on_both_networks(apart: Installed) -> None:
+    networks = "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}"
+    found = {name: set(inspected(apart, name, networks).split()) for name in SERVICES}
+    assert found == {
+        name: {INSIDE, "ai-semble"} if name == ORCHESTRATOR.name else {INSIDE} for name in SERVICES
+    }
+    inside = json.loads(apart.host.run(f"podman network inspect {INSIDE}").stdout)
+    assert inside[0]["internal"] is True
+
+
+@attack(
+    threat="A service that was taken over sends data to another machine, or looks up names there",
+    control='`network.topology = "network"`: an internal network; only the orchestrator is on another one',
+    file=QUADLET,
+)
+@pytest.mark.parametrize("service", UPSTREAMS)
+def test_no_service_behind_the_orchestrator_reaches_another_machine(
+    apart: Installed, shared_files: tuple[Path, str], service: str
+) -> None:
+    place = urlsplit(shared_files[1])
+    assert place.hostname
+    assert place.port
+    assert connected(apart, ORCHESTRATOR.name, place.hostname, place.port)
+    assert not connected(apart, service, place.hostname, place.port)
+    look = shlex.join(["podman", "exec", container(service), "getent", "hosts", "deb.debian.org"])
+    assert apart.host.run(look, check=False).returncode
+
+
+@attack(
+    threat="A service that has escaped from its container acts as the user of another one",
+    control='`network.topology = "network"`: each has a user namespace and a user of its own',
+    file=QUADLET,
+)
+def test_each_service_is_another_user_of_the_host(apart: Installed) -> None:
+    users = {user(apart, name) for name in SERVICES}
+    assert len(users) == len(SERVICES)
+    assert IMAGE_USER not in users, "that one owns the models"
+    namespaces = {apart.host.run(f"readlink /proc/{pid(apart, name)}/ns/user").stdout for name in SERVICES}
+    assert len(namespaces) == len(SERVICES)
+
+
+@attack(
+    threat="A service that has escaped from its container kills another one, or reads its memory and data",
+    control='`network.topology = "network"`: processes and volumes belong to one service\'s user each',
+    file=SCRIPT,
+)
+@pytest.mark.parametrize(
+    "attempt",
+    ["kill -0 {pid}", "head -c 1 /proc/{pid}/environ", "ls /proc/{pid}/root/", "ls ."],
+    ids=["kill", "environment", "files", "volume"],
+)
+def test_an_escaped_service_does_nothing_to_another(apart: Installed, attempt: str) -> None:
+    line = attempt.format(pid=pid(apart, DATA.name))
+    assert as_user_of(apart, DATA.name, line), "its own user may"
+    for service in (ORCHESTRATOR.name, LLM.name):
+        assert not as_user_of(apart, service, line)
+
+
+def test_podman_4_is_told_that_it_cannot_and_the_pod_goes_on(running: Installed) -> None:
+    if running.host.recipe.backend != "kube":
+        pytest.skip("Podman 5 can")
+    running.configure("network", "topology", '"network"')
+    try:
+        done = running.deploy("restart", check=False)
+        assert done.returncode == 1
+        assert "needs Podman 5" in done.stderr
+        assert running.host.run("systemctl --user is-active ai-semble.target").stdout.strip() == "active"
+    finally:
+        running.configure("network", "topology", '"pod"')
+        running.deploy("restart")
