@@ -11,6 +11,7 @@ if python="$(find_python 2>/dev/null)"; then
     ok "the package index answers"
   else
     said="${said//$'\n'/ }"
+    said="${said#error: }"
     warn "${said%%hint:*}(needed only for the first start)" "${said##*hint:  }"
   fi
   exit

@@ -428,6 +428,13 @@ async def test_tls_is_for_the_name_in_the_url_though_the_address_is_pinned(
             await fetch(fetcher(*hosts, tls=which), f"https://{url}/")
 
 
+@pytest.mark.parametrize("url", ["http://nas.local:8000/a.jpg", "http://192.168.1.2/a.jpg"])
+async def test_who_is_refused_a_server_of_their_own_reads_how_to_allow_it(url: str) -> None:
+    with pytest.raises(UrlNotAllowed) as refused:
+        await fetch(fetcher(), url)
+    assert "`fetch.allowed_private_hosts`" in refused.value.user_hint
+
+
 def test_every_error_of_the_fetcher_tells_what_to_do() -> None:
     for kind in (InvalidUrl, UrlNotAllowed, UrlFetchFailed, UrlTimeout, UrlTooLarge, UrlWrongType):
         assert issubclass(kind, AiSembleError)

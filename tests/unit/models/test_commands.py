@@ -83,7 +83,7 @@ def test_a_catalogue_can_be_added_for_one_pull(user: dict[str, str], tmp_path: P
     ("words", "error", "hint"),
     [
         (("pull", "nothing"), "no catalogue knows a model `nothing`", "./scripts/deploy.sh models list"),
-        (("remove", "mine"), "the model `mine` is not installed", "./scripts/deploy.sh models pull mine"),
+        (("remove", "mine"), "the model `mine` is not installed", "./scripts/deploy.sh models list"),
         (("verify", "../x"), "the model `../x` is not installed", "./scripts/deploy.sh models pull"),
         (("pull", "--catalogue", "/nowhere.toml"), "/nowhere.toml: ", "how"),
     ],

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from ai_semble import __version__, telemetry
 from ai_semble.errors import AiSembleError
@@ -59,8 +60,8 @@ def main() -> None:
         create_cli()()
     except AiSembleError as error:
         errors = Console(stderr=True, soft_wrap=True)
-        errors.print(f"[bold red]error:[/] {error.detail}", highlight=False)
-        errors.print(f"[bold]hint:[/]  {error.user_hint}", highlight=False)
+        errors.print(Text.assemble(("error:", "bold red"), f" {error.detail}"))
+        errors.print(Text.assemble(("hint:", "bold"), f"  {error.user_hint}"))
         sys.exit(1)
 
 

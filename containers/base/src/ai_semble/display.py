@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from rich.console import Console
 from rich.text import Text
 
@@ -19,10 +21,17 @@ STYLES = {
 }
 
 
-def models(health: ServiceHealth | None) -> str:
+def model_lines(services: Iterable[tuple[str, ServiceHealth | None]]) -> Iterator[Text]:
+    """For each service that has models: which it runs, and where. Names in a table would be cut off."""
+    told = [(name, health) for name, health in services if health is not None and health.models]
+    for number, (name, health) in enumerate(told):
+        is_loaded = any(model.device for model in health.models)
+        device = f" on {health.device}" if is_loaded else ""
+        yield Text.assemble("" if number else "\n", (f"{name:<16}", "dim"), models(health), (device, "dim"))
+
+
+def models(health: ServiceHealth) -> str:
     """Names of the loaded models, and how many more wait for their first use."""
-    if health is None:
-        return ""
     loaded = [model.name for model in health.models if model.state is ModelState.LOADED]
     waiting = len(health.models) - len(loaded)
     more = f"{waiting} at first use" if waiting else ""

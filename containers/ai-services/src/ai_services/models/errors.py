@@ -21,10 +21,10 @@ class ModelNotInstalled(ServiceUnavailable):
     code, title = "model_not_installed", "A model is not installed"
     hint = "Fetch the default models with: ./scripts/deploy.sh models pull"
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, hint: str = "") -> None:
         super().__init__(
             f"the model `{name}` is not installed",
-            hint=f"Fetch it with: ./scripts/deploy.sh models pull {name}",
+            hint=hint or f"Fetch it with: ./scripts/deploy.sh models pull {name}",
         )
 
 

@@ -42,10 +42,10 @@ class TerminalReporter:
         self._console = console
 
     def say(self, text: str) -> None:
-        self._console.print(text, highlight=False, markup=False)
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def warn(self, text: str) -> None:
-        self._console.print(text, highlight=False, markup=False, style="yellow")
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True, style="yellow")
 
     @contextmanager
     def transfer(self, label: str, total: int | None, done: int) -> Iterator[Advance]:

@@ -139,7 +139,7 @@ class ModelStore:
         Raises ModelNotInstalled when there is neither.
         """
         if not self.folder(name).exists() and not self.work(name).exists():
-            raise ModelNotInstalled(name)
+            raise ModelNotInstalled(name, "See which are with: ./scripts/deploy.sh models list")
         with self.locked(name, lambda: None):
             size = sum(path.stat().st_size for path in self.folder(name).rglob("*") if path.is_file())
             self.discard(self.folder(name))

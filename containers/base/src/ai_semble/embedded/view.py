@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ai_semble.config import Config
-from ai_semble.display import STYLES, models, show_first_call, size, span
+from ai_semble.display import STYLES, model_lines, show_first_call, size, span
 from ai_semble.embedded.survey import Seen, Survey
 from ai_semble.topology import ORCHESTRATOR
 
@@ -25,8 +25,8 @@ ISOLATION = (
 def table(found: Survey, now: float) -> Table:
     """One row a service."""
     rows = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for heading in ("service", "port", "state", "model", "device"):
-        rows.add_column(heading, no_wrap=heading != "model")
+    for heading in ("service", "port", "state"):
+        rows.add_column(heading, no_wrap=True)
     for heading in ("memory", "up", "restarts"):
         rows.add_column(heading, justify="right", no_wrap=True)
     for seen in found.services:
@@ -34,14 +34,12 @@ def table(found: Survey, now: float) -> Table:
             seen.name,
             str(seen.port),
             Text(seen.state, STYLES.get(seen.state, "cyan")),
-            models(seen.health),
-            seen.health.device if seen.health else "",
             size(seen.memory_bytes),
             uptime(seen, now),
             str(seen.kept.restarts) if seen.kept else "",
         )
     total = sum(seen.memory_bytes for seen in found.services)
-    rows.add_row("", "", "", "", "", Text(size(total), "dim"), "", "")
+    rows.add_row("", "", "", Text(size(total), "dim"), "", "")
     return rows
 
 
@@ -83,7 +81,8 @@ def show_status(console: Console, found: Survey) -> None:
         return
     console.print()
     console.print(table(found, now))
-    for text in troubles(found, now):
+    named = model_lines((seen.name, seen.health) for seen in found.services)
+    for text in (*named, *troubles(found, now)):
         console.print(text, soft_wrap=True)
 
 
@@ -136,7 +135,7 @@ class Progress:
         for seen in found.services:
             if self._known.get(seen.name) != seen.state:
                 self._known[seen.name] = seen.state
-                self._console.print(f"{seen.name}: {seen.state}{_reason(seen)}", highlight=False)
+                self._console.print(Text(f"{seen.name}: {seen.state}{_reason(seen)}"), soft_wrap=True)
 
     def _row(self, seen: Seen) -> RenderableType:
         words = Text.assemble(f"{seen.name:<15}", (seen.state, STYLES.get(seen.state, "cyan")), _reason(seen))

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ai_semble.display import MB, STYLES, models, show_first_call, span
+from ai_semble.display import MB, STYLES, model_lines, show_first_call, span
 from ai_semble.pod.confinement import in_words
 from ai_semble.pod.survey import DEPLOY, Seen, Survey
 
@@ -25,7 +25,8 @@ def show_status(console: Console, found: Survey, now: float) -> None:
         return
     console.print()
     console.print(table(found, now))
-    for text in (*running_models(found), *layers(found), *doors(found), *troubles(found)):
+    named = model_lines((seen.name, seen.own) for seen in found.services)
+    for text in (*named, *layers(found), *doors(found), *troubles(found)):
         console.print(text, soft_wrap=True)
 
 
@@ -87,17 +88,6 @@ def uptime(seen: Seen, now: float) -> str:
         if container and container.is_running and container.started_at
         else ""
     )
-
-
-def running_models(found: Survey) -> Iterator[Text]:
-    """Which models the services run, and where."""
-    rows = [seen for seen in found.services if seen.own is not None and seen.own.models]
-    for number, seen in enumerate(rows):
-        is_loaded = seen.own is not None and any(model.device for model in seen.own.models)
-        device = f" on {seen.own.device}" if seen.own and is_loaded else ""
-        yield Text.assemble(
-            "" if number else "\n", (f"{seen.name:<16}", "dim"), models(seen.own), (device, "dim")
-        )
 
 
 def layers(found: Survey) -> Iterator[Text]:

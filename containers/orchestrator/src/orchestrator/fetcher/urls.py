@@ -40,7 +40,11 @@ def read_url(text: str, ports: Collection[int], exempt_hosts: Collection[str]) -
     target = Target(url, host, port, _literal(host), _named(host, port) in exempt_hosts)
     if not target.exempt and port not in ports:
         allowed = ", ".join(str(port) for port in sorted(ports))
-        raise UrlNotAllowed(f"Port {port} may not be reached", hint=f"Ports that may be: {allowed}.")
+        raise UrlNotAllowed(
+            f"Port {port} may not be reached",
+            hint=f"Ports that may be: {allowed}. A server of your own can be allowed, with its port, in "
+            "`fetch.allowed_private_hosts`.",
+        )
     return target
 
 
