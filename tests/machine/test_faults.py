@@ -17,6 +17,7 @@ from ai_semble.topology import SERVICES
 from tests.hosts.environment import Installed
 from tests.machine.belongings import DATASET, JOB, Belongings, eventually, is_well, leave, long_jobs
 from tests.machine.volumes import Volume
+from tests.support.attacks import attack
 
 INTERRUPTED_WITHIN_S = 120
 # Three health checks, 15 s apart, each of which may take 10 s.
@@ -112,6 +113,11 @@ def problem_of(answer: httpx.Response) -> str:
     return f"{answer.status_code} {problem['code']}"
 
 
+@attack(
+    threat="Datasets and jobs meet a disk without room",
+    control="507 with what to do; nothing that was accepted is lost, and what needs no disk goes on",
+    file="containers/base/src/ai_semble/room.py",
+)
 @pytest.mark.thorough
 def test_full_volumes_are_said_and_nothing_is_lost(
     running: Installed, belongings: Belongings, small_volumes: dict[str, Volume], api: httpx.Client

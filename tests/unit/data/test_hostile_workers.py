@@ -14,6 +14,7 @@ import orjson
 import pytest
 
 from ai_semble.metrics import Metrics
+from ai_semble.room import Room
 from ai_semble.workpool import WorkPool
 from data_processor.datasets.formats import Kind
 from data_processor.datasets.store import DatasetStore
@@ -47,7 +48,7 @@ class Liar(Workers):
 
 @pytest.fixture
 def store(folder: Path) -> DatasetStore:
-    made = DatasetStore(folder / "data")
+    made = DatasetStore(Room(folder / "data", 0))
     made.open()
     (folder / "secret").write_text("secret")
     return made

@@ -62,9 +62,10 @@ def sql(query: str) -> dict[str, Any]:
 
 def the_workers() -> list[psutil.Process]:
     """Grandchildren of this process that have a job: one that only waits for one has a single thread."""
-    found = [
-        psutil.Process(worker) for nursery in children_of(os.getpid()) for worker in children_of(nursery)
-    ]
+    found = []
+    for worker in (worker for nursery in children_of(os.getpid()) for worker in children_of(nursery)):
+        with suppress(psutil.NoSuchProcess):  # it has ended since
+            found.append(psutil.Process(worker))
     return [worker for worker in found if threads_of(worker) > 1]
 
 

@@ -14,6 +14,7 @@ from types import ModuleType
 
 import pytest
 
+from ai_semble.room import Room
 from orchestrator.jobs import bodies as bodies_module
 from orchestrator.jobs.bodies import MOST_IN_DATABASE, Bodies
 from orchestrator.jobs.records import REQUEST
@@ -21,7 +22,7 @@ from orchestrator.jobs.records import REQUEST
 
 @pytest.fixture
 def bodies(tmp_path: Path) -> Bodies:
-    made = Bodies(tmp_path / "bodies")
+    made = Bodies(Room(tmp_path / "bodies", 0))
     made.open()
     return made
 
@@ -96,6 +97,7 @@ FULL_DISK = """
 import asyncio, resource, signal, sys
 from pathlib import Path
 from ai_semble.errors import InsufficientStorage
+from ai_semble.room import Room
 from orchestrator.jobs.bodies import Bodies
 
 async def long():
@@ -103,7 +105,7 @@ async def long():
         yield b"x" * 10_000
 
 async def main():
-    bodies = Bodies(Path(sys.argv[1]))
+    bodies = Bodies(Room(Path(sys.argv[1]), 0))
     bodies.open()
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))

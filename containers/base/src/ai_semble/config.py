@@ -121,6 +121,9 @@ class ResourcesConfig(Section):
     """What the services of this machine share."""
 
     threads: int = Field(0, ge=0, description="Compute threads of each engine; 0 is one per core.")
+    keep_free_disk: Bytes = Field(
+        512 * MIB, description="Disk that datasets and jobs leave free; what would take more gets 507."
+    )
 
 
 class LogsConfig(Section):

@@ -171,7 +171,9 @@ class DeadlineExceeded(AiSembleError):
 
 
 class InsufficientStorage(AiSembleError):
-    """The disk has no room for what was to be written; nothing was kept."""
+    """The disk has no room for what was to be written beside what `resources.keep_free_disk` leaves free; nothing
+    was kept.
+    """
 
     code, status, title = "insufficient_storage", 507, "The disk is full"
     hint = "Free some space, then send the same request again."

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from ai_semble.room import Room
 from ai_semble.schemas.health import State
 from ai_semble.service import Runtime, create_service_app
 from ai_semble.workpool import WorkPool
@@ -24,13 +25,15 @@ def create_app(runtime: Runtime) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        store, workers = DatasetStore(runtime.paths.data_dir), Workers()
+        room = Room(runtime.paths.data_dir, config.resources.keep_free_disk)
+        store, workers = DatasetStore(room), Workers()
         pool = WorkPool(
             "data", threads=config.data.concurrency, waiting=config.data.max_waiting, metrics=runtime.metrics
         )
         processor = Processor(store, workers, pool, limits_of(config), runtime.metrics)
         app.state.data = Desk(processor, config.server.max_body_bytes, config.data.max_upload_bytes)
         await asyncio.to_thread(store.open)
+        room.report(runtime.metrics)
         await asyncio.to_thread(workers.start)
         runtime.health.set_state(State.READY)
         yield

@@ -141,7 +141,9 @@ class Processor:
     def _work(self, job: Job, ticket: Ticket, asked: float) -> Answer:
         """In a thread of the pool."""
         queued_ms = (time.perf_counter() - asked) * 1000
-        job = replace(job, parameters={**job.parameters, "queued_ms": round(queued_ms, 2)})
+        left = self.store.room.left()
+        limits = replace(job.limits, spill=min(job.limits.spill, left), longest_file=left)
+        job = replace(job, limits=limits, parameters={**job.parameters, "queued_ms": round(queued_ms, 2)})
         folder = Path(job.folder)
         unread: dict[str, str] = {}
 

@@ -23,6 +23,7 @@ from typing import Any
 
 import orjson
 
+from ai_semble.room import Room
 from data_processor.datasets.disk import on_disk
 from data_processor.datasets.formats import Kind, split_name
 from data_processor.datasets.names import check_name, is_name, normal
@@ -66,8 +67,9 @@ class StoredFile:
 class DatasetStore:
     """The only one that touches the folder. Methods block, and may be called from any thread."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, room: Room) -> None:
+        self.room = room
+        self._folder = room.folder
         self._changing = threading.Lock()
 
     def open(self) -> None:
@@ -123,6 +125,7 @@ class DatasetStore:
         target = self._folder / f"{name}.{kind.ending}"
         with on_disk(), self._changing:
             self.check_free(name, replace=replace)
+            self.room.check()
             flush(check_regular(file))
             os.utime(file, follow_symlinks=False)
             file.replace(target)

@@ -25,6 +25,8 @@ _REASON = re.compile(
     re.MULTILINE,
 )
 _JSON = re.compile(r"Malformed JSON in file \"[^\"]*\", (?P<rest>.*)", re.DOTALL)
+# "File too large" is the limit of a worker's files, which leaves some of the disk free.
+_FULL = ("No space left on device", "Disk quota exceeded", "File too large")
 _LONGEST = 300
 
 
@@ -72,7 +74,7 @@ def translate(error: duckdb.Error, folder: Path) -> AiSembleError | None:  # noq
 def _limit(error: duckdb.Error, text: str) -> AiSembleError | None:
     if "max_temp_directory_size" in text or "failed to offload data block" in text:
         return SpillLimitExceeded("The intermediate results fill the disk space that an operation may use")
-    if "No space left on device" in text or "Disk quota exceeded" in text:
+    if any(words in text for words in _FULL):
         return InsufficientStorage("The disk is full")
     if isinstance(error, duckdb.OutOfMemoryException) or "bad allocation" in text or "std::bad_alloc" in text:
         return MemoryLimitExceeded("The memory that an operation may use is full")

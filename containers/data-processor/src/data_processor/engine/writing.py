@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 import orjson
 
+from data_processor.datasets.disk import on_disk
 from data_processor.engine.quoting import identifier, literal, select
 from data_processor.engine.rows import plain
 from data_processor.errors import ResultTooLarge
@@ -21,7 +22,9 @@ _EXCEL_ROWS, _EXCEL_COLUMNS, _EXCEL_TEXT, _EXCEL_DIGITS = 1_048_576, 16_384, 32_
 
 
 def write(connection: duckdb.DuckDBPyConnection, sql: str, path: Path, format_: str, compression: str) -> int:
-    """Write the rows of a query; returns how many. Raises ResultTooLarge for what Excel cannot hold."""
+    """Write the rows of a query; returns how many. Raises InsufficientStorage, and ResultTooLarge for what Excel
+    cannot hold.
+    """
     match format_:
         case "parquet":
             return _copy(connection, sql, path, "FORMAT parquet, COMPRESSION zstd")
@@ -38,9 +41,11 @@ def write(connection: duckdb.DuckDBPyConnection, sql: str, path: Path, format_: 
             sql = _with_finite_numbers(connection, sql)
             return _copy(connection, sql, path, f"FORMAT json, ARRAY {array}, COMPRESSION {compression}")
         case "arrow":
-            return _arrow(connection, sql, path)
+            with on_disk():
+                return _arrow(connection, sql, path)
         case "xlsx":
-            return _excel(connection, sql, path)
+            with on_disk():
+                return _excel(connection, sql, path)
         case _:
             raise ValueError(format_)
 
@@ -92,16 +97,19 @@ def _excel(connection: duckdb.DuckDBPyConnection, sql: str, path: Path) -> int:
         "default_date_format": "yyyy-mm-dd hh:mm:ss",
         "remove_timezone": True,
     }
-    with xlsxwriter.Workbook(str(path), options) as book:
-        sheet = book.add_worksheet()
-        day = book.add_format({"num_format": "yyyy-mm-dd"})
-        sheet.write_row(0, 0, names)
-        number = 0
-        for number, row in enumerate(_rows(cursor), start=1):
-            if number >= _EXCEL_ROWS:
-                raise ResultTooLarge(f"An Excel sheet holds {_EXCEL_ROWS} rows, its header included")
-            for at, value in enumerate(row):
-                _write_cell(sheet, number, at, value, day)
+    number = 0
+    try:
+        with xlsxwriter.Workbook(str(path), options) as book:
+            sheet = book.add_worksheet()
+            day = book.add_format({"num_format": "yyyy-mm-dd"})
+            sheet.write_row(0, 0, names)
+            for number, row in enumerate(_rows(cursor), start=1):
+                if number >= _EXCEL_ROWS:
+                    raise ResultTooLarge(f"An Excel sheet holds {_EXCEL_ROWS} rows, its header included")
+                for at, value in enumerate(row):
+                    _write_cell(sheet, number, at, value, day)
+    except xlsxwriter.exceptions.FileCreateError as error:
+        raise error.args[0] from error  # what the system said
     return number
 
 

@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 
 from ai_semble.connection import ClientGone
 from ai_semble.errors import BodyTooLarge
+from ai_semble.room import Room
 from data_processor.datasets.disk import on_disk
 from data_processor.errors import WrongEncoding
 from data_processor.routes.encodings import decoder
@@ -29,26 +30,30 @@ async def read_body(request: Request, most: int) -> bytes:
     return bytes(body)
 
 
-async def save_body(request: Request, path: Path, most: int, encoding: str = "") -> None:
+async def save_body(request: Request, path: Path, most: int, room: Room, encoding: str = "") -> None:
     """Write the body to a file as it comes. Text in another encoding becomes UTF-8 on the way.
 
     Raises BodyTooLarge, InsufficientStorage, WrongEncoding.
     """
-    check_announced(request, most)
-    with FileWriter(path, most, encoding) as file:
+    check_announced(request, most, room)
+    with FileWriter(path, most, room, encoding) as file:
         async for chunk in chunks(request):
             await asyncio.to_thread(file.write, chunk)
         await asyncio.to_thread(file.finish)
 
 
-def check_announced(request: Request, most: int) -> None:
-    """Refuse by the length that the client announces, before anything is read."""
-    announced = request.headers.get("content-length", "")
-    if announced.isascii() and announced.isdigit() and int(announced) > most:
+def check_announced(request: Request, most: int, room: Room) -> None:
+    """Refuse by the length that the client announces, before anything is read. Raises BodyTooLarge,
+    InsufficientStorage.
+    """
+    header = request.headers.get("content-length", "")
+    announced = int(header) if header.isascii() and header.isdigit() else 0
+    if announced > most:
         raise BodyTooLarge(
             f"The file has {announced} bytes, and {most} are accepted",
             hint="Compress it with zstd, split it, or raise `data.max_upload_bytes` in the configuration.",
         )
+    room.check(announced)
 
 
 async def pieces(request: Request) -> AsyncIterator[bytes]:
@@ -75,9 +80,10 @@ async def chunks(request: Request) -> AsyncIterator[bytes]:
 class FileWriter:
     """Writes a file that comes in pieces. Blocks; a file that was not finished is the caller's to remove."""
 
-    def __init__(self, path: Path, most: int, encoding: str = "") -> None:
+    def __init__(self, path: Path, most: int, room: Room, encoding: str = "") -> None:
         self._path = path
         self._most = most
+        self._room = room
         self._written = 0
         self._decode = decoder(encoding) if encoding else None
         self._encoding = encoding
@@ -106,6 +112,7 @@ class FileWriter:
             self._file.flush()
 
     def _put(self, piece: bytes) -> None:
+        self._room.check(len(piece))
         with on_disk():
             self._file.write(piece)
 

@@ -53,7 +53,7 @@ async def upload_dataset(
     existed = any(file.name == name for file in await asyncio.to_thread(store.all))
     with store.job_folder() as folder:
         path = folder / "upload"
-        await save_body(request, path, desk.max_upload, encoding)
+        await save_body(request, path, desk.max_upload, store.room, encoding)
         kind = tell(path, wish=format or "", media_type=request.headers.get("content-type", ""))
         adding = desk.processor.add(Upload(path, kind), name, folder, replace=replace)
         described = await while_connected(request, adding)

@@ -13,6 +13,7 @@ from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from ai_semble.errors import BodyTooLarge, MalformedBody
+from ai_semble.room import Room
 from data_processor.datasets.formats import tell
 from data_processor.processor import Upload
 from data_processor.routes.bodies import FileWriter, check_announced, chunks
@@ -32,20 +33,21 @@ class _Part:
 
 
 async def read_form(
-    request: Request, folder: Path, most_fields: int, most_file: int
+    request: Request, folder: Path, most_fields: int, most_file: int, room: Room
 ) -> tuple[bytes, Upload | None]:
     """The request as JSON, and the file if there is one.
 
     A part `request` is the JSON itself; otherwise the fields are its members, each as JSON or else as text.
-    The fields `format` and `encoding` are about the file. Raises MalformedBody, BodyTooLarge, UnknownFormat.
+    The fields `format` and `encoding` are about the file. Raises MalformedBody, BodyTooLarge,
+    InsufficientStorage, UnknownFormat.
     """
-    check_announced(request, most_fields + most_file)
+    check_announced(request, most_fields + most_file, room)
     _, options = parse_options_header(request.headers.get("content-type", ""))
     if b"boundary" not in options:
         raise MalformedBody(
             "The content type has no boundary", hint="Let your HTTP client set the content type."
         )
-    form = _Form(folder / "upload", most_fields, most_file)
+    form = _Form(folder / "upload", most_fields, most_file, room)
     parser = MultipartParser(options[b"boundary"], form.callbacks())  # type: ignore[arg-type]
     try:
         async for piece in chunks(request):
@@ -63,11 +65,12 @@ async def read_form(
 class _Form:
     """Takes a form apart as it comes."""
 
-    def __init__(self, path: Path, most_fields: int, most_file: int) -> None:
+    def __init__(self, path: Path, most_fields: int, most_file: int, room: Room) -> None:
         self.ended = False
         self._path = path
         self._left = most_fields
         self._most_file = most_file
+        self._room = room
         self._part = _Part()
         self._fields: dict[str, bytes] = {}
         self._file: _Part | None = None
@@ -125,7 +128,7 @@ class _Form:
         if self._file is not None:
             raise MalformedBody("There are two files, and an operation takes one")
         encoding = self._fields.get("encoding", b"").decode("utf-8", "replace")
-        self._part.writer = FileWriter(self._path, self._most_file, encoding).__enter__()
+        self._part.writer = FileWriter(self._path, self._most_file, self._room, encoding).__enter__()
         self._file = self._part
 
     def _data(self, data: bytes, start: int, end: int) -> None:

@@ -26,7 +26,9 @@ async def process(request: Request) -> Response:
             case "application/json":
                 body = await read_body(request, desk.max_body)
             case "multipart/form-data":
-                body, upload = await read_form(request, folder, desk.max_body, desk.max_upload)
+                body, upload = await read_form(
+                    request, folder, desk.max_body, desk.max_upload, desk.processor.store.room
+                )
             case other:
                 raise UnsupportedMediaType(
                     f"The content type is {other or 'missing'}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, TypeAlias
@@ -21,6 +22,7 @@ class Limits:
     timeout_s: float
     max_rows: int
     max_answer: int
+    longest_file: int = sys.maxsize
 
     @property
     def duckdb_memory(self) -> int:

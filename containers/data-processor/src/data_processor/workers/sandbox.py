@@ -64,6 +64,9 @@ def limit_resources(limits: Limits) -> None:
     cpu_s = int(limits.timeout_s * (limits.threads + 1)) + 10
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + 5))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _, longest = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if longest == resource.RLIM_INFINITY or longest > limits.longest_file:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limits.longest_file, limits.longest_file))
     most = 2 * limits.memory + 1024 * MIB  # address space, of which much is never touched
     resource.setrlimit(resource.RLIMIT_DATA, (most, most))
 

@@ -11,6 +11,7 @@ from io import FileIO
 from pathlib import Path
 
 from ai_semble.errors import InsufficientStorage
+from ai_semble.room import Room
 from orchestrator.jobs.records import REQUEST, RESULT, StoredBody
 
 # Up to here a row is quicker than a file, which costs two flushes of its own.
@@ -22,8 +23,9 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 class Bodies:
     """The files `<job id>.request` and `<job id>.result` in one folder; whole once they have that name."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, room: Room) -> None:
+        self.room = room
+        self._folder = room.folder
 
     def open(self) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -31,9 +33,9 @@ class Bodies:
     async def receive(self, job_id: str, part: str, pieces: AsyncIterator[bytes]) -> StoredBody:
         """Take a body in; when this returns, a long one is on the disk. Nothing is left when it raises.
 
-        Raises InsufficientStorage when the disk is full, and what `pieces` raises.
+        Raises InsufficientStorage when the disk has no room, and what `pieces` raises.
         """
-        spool = _Spool(self._path(job_id, part))
+        spool = _Spool(self._path(job_id, part), self.room)
         try:
             async for piece in pieces:
                 await spool.add(piece)
@@ -76,8 +78,9 @@ class Bodies:
 class _Spool:
     """Holds a body in memory as long as it is short, then writes it to a file beside its place."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, room: Room) -> None:
         self._path = path
+        self._room = room
         self._unfinished = path.with_name(path.name + ".part")
         self._held: list[bytes] = []
         self._held_bytes = 0
@@ -121,6 +124,7 @@ class _Spool:
         await asyncio.shield(self._work)
 
     def _write(self) -> None:
+        self._room.check(self._held_bytes)
         if self._file is None:
             # Unbuffered, so that a full disk shows at the write, and closing can never fail.
             self._file = FileIO(self._unfinished, "w")

@@ -56,10 +56,13 @@ class Intake:
         if call.idempotency_key is not None and not _KEY.fullmatch(call.idempotency_key):
             raise BadIdempotencyKey("The Idempotency-Key is not 1 to 255 printable ASCII characters")
         key = _of_owner(asker.owner, call.idempotency_key)
-        if self._tally.pending() >= self._max_queued and await self._known(key) is None:
-            raise Overloaded(f"{self._max_queued} jobs are waiting already", retry_after=10)
-        if _announced_length(call) > self._max_body_bytes:
+        announced = _announced_length(call)
+        if announced > self._max_body_bytes:
             raise _too_large(self._max_body_bytes)
+        if await self._known(key) is None:
+            if self._tally.pending() >= self._max_queued:
+                raise Overloaded(f"{self._max_queued} jobs are waiting already", retry_after=10)
+            self._bodies.room.check(max(1, announced))
         job_id = new_job_id(self._store.clock())
         request = await self._bodies.receive(job_id, REQUEST, _at_most(self._max_body_bytes, body))
         new = NewJob(

@@ -11,6 +11,7 @@ from typing import Any, Self
 import orjson
 
 from ai_semble.logs import get_logger
+from ai_semble.room import Room
 from ai_semble.schemas.jobs import Job, JobEvent, JobPage, JobQuery, JobState, Progress
 from ai_semble.service import Runtime
 from orchestrator.jobs import views
@@ -55,12 +56,13 @@ class JobService:
 
     def __init__(self, runtime: Runtime, caller: Caller) -> None:
         self._config = runtime.config.jobs
+        self._metrics = runtime.metrics
         self._folder = runtime.paths.state_dir / "jobs"
         self._caller = caller
         self._lock = FolderLock(self._folder)
         self._database = Database(self._folder / "jobs.sqlite")
         self._store = JobStore(self._database)
-        self._bodies = Bodies(self._folder / "bodies")
+        self._bodies = Bodies(Room(self._folder / "bodies", runtime.config.resources.keep_free_disk))
         self._bulletin = Bulletin()
         self._tally = Tally(runtime.metrics)
         self._bills = Bills()
@@ -80,6 +82,7 @@ class JobService:
         await self._lock.take()
         await asyncio.to_thread(self._database.open)
         await asyncio.to_thread(self._bodies.open)
+        self._bodies.room.report(self._metrics)
         self._tally.load(await self._store.counts())
         self._runner = self._make_runner()
         self._engine = Engine(self._folder / "engine.sqlite", self._config.workers, self._runner.run)

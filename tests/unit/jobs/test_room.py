@@ -1,0 +1,55 @@
+"""Some of the disk stays free, whatever is submitted and answered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import pytest
+from aiohttp import web
+
+from ai_semble.room import Room
+from tests.support.attacks import attack
+from tests.support.fake_service import FakeService
+from tests.unit.jobs.conftest import Host, ended, submit
+
+ROOM_FILE = "containers/base/src/ai_semble/room.py"
+LONG = b"x" * 400_000
+
+
+def refused(answer: httpx.Response) -> bool:
+    problem = answer.json()
+    assert "resources.keep_free_disk" in problem["hint"]
+    return (answer.status_code, problem["code"]) == (507, "insufficient_storage")
+
+
+@attack(
+    threat="Requests and results of jobs fill the disk of the machine",
+    control="`resources.keep_free_disk`: no job is accepted and no long result kept that would leave less",
+    file=ROOM_FILE,
+)
+def test_jobs_leave_some_of_the_disk_free(
+    host: Host, service: FakeService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = len(LONG) // 2
+
+    async def long_answer(_: web.Request) -> web.StreamResponse:
+        return web.Response(body=LONG)
+
+    service.on("/long", long_answer)
+    monkeypatch.setattr(Room, "left", lambda _: left)
+    with host() as api:
+        assert refused(api.post("/nlp/x", content=LONG))
+        assert refused(api.post("/nlp/x", content=iter([LONG[:200_000], LONG[200_000:]]))), (
+            "no length is said"
+        )
+        done = ended(api, submit(api, "/nlp/long"))
+        assert (done["state"], done["problem"]["code"]) == ("failed", "insufficient_storage")
+        assert list((tmp_path / "jobs" / "bodies").iterdir()) == []
+
+        kept = ended(api, submit(api, "/nlp/short", b"[1]", **{"idempotency-key": "k"}))
+        assert kept["state"] == "succeeded"
+        left = 0
+        assert refused(api.post("/nlp/short", content=b"[2]"))
+        assert submit(api, "/nlp/short", b"[1]", **{"idempotency-key": "k"})["id"] == kept["id"]
+        assert 'ai_semble_disk_room_bytes{service="orchestrator"} 0.0' in api.get("/metrics").text
