@@ -38,8 +38,11 @@ layer() {
 
 # run COMMAND... - do it, or in a dry run print it; one that fails is shown, so that it can be tried by hand
 run() {
-  local words
-  printf -v words '%q ' "$@"
+  local word words=''
+  for word; do
+    [[ "$word" =~ ^[[:alnum:]_./:=@%+,-]+$ ]] || word="${word@Q}"
+    words+="$word "
+  done
   if is_dry; then
     printf '%s\n' "${words% }"
     return

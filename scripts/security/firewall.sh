@@ -4,6 +4,8 @@ set -euo pipefail
 # shellcheck source=scripts/lib/changes.sh
 source "$(dirname "$0")/../lib/changes.sh"
 
+PLACES="$CHECKOUT/scripts/security/nftables.awk"
+
 step_install() { :; }
 
 step_open() {
@@ -54,7 +56,7 @@ active() {
     echo firewalld
   elif command -v ufw >/dev/null && grep -qsx 'ENABLED=yes' /etc/ufw/ufw.conf; then
     echo ufw
-  elif command -v nft >/dev/null && [[ -n "$(closing_chains)" ]]; then
+  elif command -v nft >/dev/null && [[ -n "$(nft --handle list ruleset 2>/dev/null | awk -f "$PLACES")" ]]; then
     echo nftables
   elif ((EUID != 0)) && systemctl is-active --quiet nftables 2>/dev/null; then
     echo unreadable
@@ -64,14 +66,34 @@ active() {
 }
 
 open_firewalld() {
-  local zone when
-  zone="$(firewall-cmd --get-default-zone)" || die "firewalld does not answer" "systemctl status firewalld says more."
+  local zones zone when
+  zones="$(outer_zones)" || die "firewalld does not answer" "systemctl status firewalld says more."
+  note "it is opened in ${zones//$'\n'/, }"
   # It keeps what holds now apart from what holds after its next start.
-  for when in permanent runtime; do
-    if is_open_in_firewalld "$when" "$zone" "$1"; then continue; fi
-    record firewalld "$when" "$zone" "$1"
-    run "${FIREWALLD[@]}" --add-port="$1/tcp"
+  while read -r zone _; do
+    for when in permanent runtime; do
+      if is_open_in_firewalld "$when" "$zone" "$1"; then continue; fi
+      record firewalld "$when" "$zone" "$1"
+      run "${FIREWALLD[@]}" --add-port="$1/tcp"
+    done
+  done <<<"$zones"
+}
+
+# outer_zones - a line `ZONE (INTERFACE...)` for the zone of each interface with an address that other machines can reach.
+# Zones of senders' addresses alone stay as they are: whom they hold, as blocked ones, is their owner's choice.
+outer_zones() {
+  local default interface zone
+  declare -A held=()
+  default="$(firewall-cmd --get-default-zone)" || return
+  for interface in $(ip -oneline address show up scope global | awk '{ print $2 }' | sort -u); do
+    # Those that nobody has put into a zone are in the default one.
+    zone="$(firewall-cmd --get-zone-of-interface="$interface" 2>/dev/null)" || zone="$default"
+    # Some, as that of containers, are open already.
+    if [[ "$(firewall-cmd --permanent --zone="$zone" --get-target 2>/dev/null)" == ACCEPT ]]; then continue; fi
+    held[$zone]+="${held[$zone]:+ }$interface"
   done
+  if ((${#held[@]} == 0)); then held[$default]="no interface"; fi
+  for zone in "${!held[@]}"; do echo "$zone (${held[$zone]})"; done | sort
 }
 
 # undo_firewalld WHEN ZONE PORT
@@ -97,23 +119,24 @@ open_ufw() {
 
 undo_ufw() { run ufw delete allow "$1/tcp"; }
 
-# A packet must be accepted in every chain that the kernel asks, so that a table of our own could open nothing: the rule
-# goes to the head of each chain that could drop the packet.
+# What the rules are, and how the place is found, stands in nftables.awk. It is found anew whenever the rules are loaded.
 open_nftables() {
-  local port="$1" nft rules family table chain
-  nft="$(command -v nft)" rules="$(rules_of "$port")"
+  local port="$1" nft program command again
+  nft="$(command -v nft)" program="$(program_of "$port")"
   record nftables "$port"
-  while read -r family table chain; do
-    our_rules "$port" | grep "^$family $table $chain " >/dev/null ||
-      run nft insert rule "$family" "$table" "$chain" "$(rule "$port")"
-  done < <(closing_chains)
-  closing_chains | sed "s/^/insert rule /; s/\$/ $(rule "$port")/" | put_text "$rules"
+  while IFS= read -r command; do
+    case "$command" in
+      '# '*) note "${command#\# }" ;;
+      *) run nft "$command" ;;
+    esac
+  done < <(nft --handle list ruleset | awk -v port="$port" -f "$PLACES")
+  put_file "$PLACES" "$program"
+  again="/bin/sh -c '$nft --handle list ruleset | awk -v port=$port -f $program | $nft -f -'"
   # If this failed without the dash, systemd would count the firewall itself as failed.
-  printf '[Service]\nExecStartPost=-%s -f %s\nExecReload=-%s -f %s\n' "$nft" "$rules" "$nft" "$rules" |
-    put_text "$(drop_in_of "$port")"
+  printf '[Service]\nExecStartPost=-%s\nExecReload=-%s\n' "$again" "$again" | put_text "$(drop_in_of "$port")"
   run systemctl daemon-reload
   systemctl is-enabled --quiet nftables 2>/dev/null ||
-    note "nftables.service does not load your rules at boot; let what does it also run: nft -f $rules"
+    note "nftables.service does not load your rules at boot; let what does it also run: $again"
 }
 
 undo_nftables() {
@@ -122,23 +145,12 @@ undo_nftables() {
     run nft delete rule "$family" "$table" "$chain" handle "$handle"
   done < <(our_rules "$port")
   undo file "$(drop_in_of "$port")"
-  undo file "$(rules_of "$port")"
+  undo file "$(program_of "$port")"
   run systemctl daemon-reload
 }
 
-rule() { printf 'tcp dport %s accept comment "ai-semble port %s"' "$1" "$1"; }
-rules_of() { echo "/etc/ai-semble-port-$1.nft"; }
+program_of() { echo "/etc/ai-semble-port-$1.awk"; }
 drop_in_of() { echo "/etc/systemd/system/nftables.service.d/ai-semble-port-$1.conf"; }
-
-# closing_chains - family, table and name of each chain that could drop a packet to this machine
-closing_chains() {
-  nft list ruleset 2>/dev/null | awk '
-    $1 == "table" { family = $2; table = $3 }
-    $1 == "chain" { chain = $2; asked = closes = 0 }
-    /type filter hook input/ { asked = family ~ /^(ip|ip6|inet)$/; closes = / policy drop;/; next }
-    /(^|[^[:alnum:]_])(drop|reject|jump|goto)([^[:alnum:]_]|$)/ { closes = 1 }
-    $1 == "}" && chain != "" { if (asked && closes) print family, table, chain; chain = "" }'
-}
 
 # our_rules PORT - family, table, chain and handle of each rule that opens it
 our_rules() {

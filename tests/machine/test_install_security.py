@@ -18,15 +18,17 @@ USER = "old-hand"
 OWN_PROFILE = f"{PROFILES}/ai-semble-llm.json"
 OPEN, OTHER = PORT, PORT + 1
 LISTENER = "listens-for-a-test"
-# Both tables must let a packet in; the second decides by a rule.
+# Both tables must let a packet in; the second decides by a rule. Those who are blocked may do nothing but SSH.
 RULES = """
 flush ruleset
 table inet filter {
+  set blocked { type ipv4_addr; }
   chain input {
     type filter hook input priority filter; policy drop;
     ct state established,related accept
     iif lo accept
     tcp dport 22 accept
+    ip saddr @blocked reject with tcp reset
     reject with tcp reset
   }
 }
@@ -202,6 +204,11 @@ def test_the_firewall_is_opened_for_exactly_that_port_and_closed_again(firewall:
     firewall.run("systemctl restart nftables", user="root")
     assert is_reachable(firewall, OPEN)
     assert firewall.run("nft list ruleset", user="root").stdout.count("ai-semble port") == 2
+
+    block = f"element inet filter blocked {{ {firewall.our_address} }}"
+    firewall.run(f"nft add {block}", user="root")
+    assert not is_reachable(firewall, OPEN), "whom the rules block comes in"
+    firewall.run(f"nft delete {block}", user="root")
 
     secure(firewall, "--close-port", str(OTHER))
     assert is_reachable(firewall, OPEN)
