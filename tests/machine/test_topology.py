@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.thorough
 QUADLET = "containers/base/src/ai_semble/render/quadlet.py"
 SCRIPT = "scripts/lib/pod_topology.sh"
 INSIDE = "ai-semble-inside"
-IMAGE_USER = 10001
+OWNER_OF_MODELS = 10001
 VOLUME = "~/.local/share/containers/storage/volumes/ai-semble-data/_data"
 KEPT, RECORDS = "kept-across-topologies", "id,value\n1,100\n"
 
@@ -50,25 +51,33 @@ def apart(before: Installed) -> Iterator[Installed]:
     assert before.host.run("podman pod exists ai-semble && podman network ls").stdout.count("ai-semble") == 1
 
 
-def inspected(running: Installed, service: str, what: str) -> str:
-    return running.host.run(
-        shlex.join(["podman", "inspect", "--format", what, container(service)])
-    ).stdout.strip()
+@dataclass(frozen=True)
+class Process:
+    """The first process of a container; its user by the numbers of `podman unshare`."""
+
+    pid: int
+    user: int
+    namespace: str
 
 
-def pid(running: Installed, service: str) -> int:
-    return int(inspected(running, service, "{{.State.Pid}}"))
+def processes(running: Installed) -> dict[str, Process]:
+    """By service, as the host sees them."""
+    names = " ".join(container(name) for name in SERVICES)
+    ask = (
+        "podman inspect --format '{{.Name}} {{.State.Pid}}' " + names + " | while read -r name pid; do "
+        "echo $name $pid $(podman unshare stat --format %u /proc/$pid) $(readlink /proc/$pid/ns/user); done"
+    )
+    lines = (line.split() for line in running.host.run(ask).stdout.splitlines())
+    found = {
+        name.removeprefix("/"): Process(int(pid), int(user), namespace)
+        for name, pid, user, namespace in lines
+    }
+    return {name: found[container(name)] for name in SERVICES}
 
 
-def user(running: Installed, service: str) -> int:
-    """The service's user, by the numbers of `podman unshare`, in which the test may take its place."""
-    return int(running.host.run(f"podman unshare stat --format %u /proc/{pid(running, service)}").stdout)
-
-
-def as_user_of(running: Installed, service: str, command: str) -> bool:
+def as_user(running: Installed, user: int, command: str) -> bool:
     """Whether this succeeds outside of all containers, where a service that has escaped from its own would be."""
-    number = user(running, service)
-    escaped = f"setpriv --reuid {number} --regid {number} --clear-groups --inh-caps=-all --bounding-set=-all"
+    escaped = f"setpriv --reuid {user} --regid {user} --clear-groups --inh-caps=-all --bounding-set=-all"
     line = f"podman unshare bash -c 'cd {VOLUME} && exec {escaped} bash -c \"{command}\"'"
     return running.host.run(line, check=False).returncode == 0
 
@@ -107,21 +116,22 @@ def test_status_and_the_journal_say_what_they_say_of_a_pod(apart: Installed) -> 
 
 
 def test_one_service_is_stopped_and_started_alone(apart: Installed, api: httpx.Client) -> None:
-    others = {name: pid(apart, name) for name in SERVICES if name != "nlp"}
+    before = processes(apart)
     apart.host.run("systemctl --user stop ai-semble-nlp")
     assert "nlp" in apart.deploy("health", check=False).stdout.splitlines()[0]
     apart.deploy("start")
     answer = api.post("/ai/nlp/process", json={"text": "Guten Morgen", "task": "language"})
     assert answer.status_code == 200, answer.text
-    assert others == {name: pid(apart, name) for name in others}
+    after = processes(apart)
+    assert {name for name in SERVICES if before[name] != after[name]} == {"nlp"}
 
 
 def test_only_the_orchestrator_is_on_both_networks(apart: Installed) -> None:
-    networks = "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}"
-    found = {name: set(inspected(apart, name, networks).split()) for name in SERVICES}
-    assert found == {
-        name: {INSIDE, "ai-semble"} if name == ORCHESTRATOR.name else {INSIDE} for name in SERVICES
-    }
+    names = " ".join(container(name) for name in SERVICES)
+    told = json.loads(apart.host.run(f"podman inspect {names}").stdout)
+    assert [set(one["NetworkSettings"]["Networks"]) for one in told] == [
+        {INSIDE, "ai-semble"} if name == ORCHESTRATOR.name else {INSIDE} for name in SERVICES
+    ]
     inside = json.loads(apart.host.run(f"podman network inspect {INSIDE}").stdout)
     assert inside[0]["internal"] is True
 
@@ -150,28 +160,23 @@ def test_no_service_behind_the_orchestrator_reaches_another_machine(
     file=QUADLET,
 )
 def test_each_service_is_another_user_of_the_host(apart: Installed) -> None:
-    users = {user(apart, name) for name in SERVICES}
-    assert len(users) == len(SERVICES)
-    assert IMAGE_USER not in users, "that one owns the models"
-    namespaces = {apart.host.run(f"readlink /proc/{pid(apart, name)}/ns/user").stdout for name in SERVICES}
-    assert len(namespaces) == len(SERVICES)
+    found = processes(apart).values()
+    assert len({process.user for process in found} | {OWNER_OF_MODELS}) == len(SERVICES) + 1
+    assert len({process.namespace for process in found}) == len(SERVICES)
 
 
 @attack(
-    threat="A service that has escaped from its container kills another one, or reads its memory and data",
+    threat="A service that has escaped from its container kills another one, or reads its data",
     control='`network.topology = "network"`: processes and volumes belong to one service\'s user each',
     file=SCRIPT,
 )
-@pytest.mark.parametrize(
-    "attempt",
-    ["kill -0 {pid}", "head -c 1 /proc/{pid}/environ", "ls /proc/{pid}/root/", "ls ."],
-    ids=["kill", "environment", "files", "volume"],
-)
+@pytest.mark.parametrize("attempt", ["kill -0 {pid}", "ls ai-semble"], ids=["kill", "data"])
 def test_an_escaped_service_does_nothing_to_another(apart: Installed, attempt: str) -> None:
-    line = attempt.format(pid=pid(apart, DATA.name))
-    assert as_user_of(apart, DATA.name, line), "its own user may"
+    found = processes(apart)
+    line = attempt.format(pid=found[DATA.name].pid)
+    assert as_user(apart, found[DATA.name].user, line), "its own user may"
     for service in (ORCHESTRATOR.name, LLM.name):
-        assert not as_user_of(apart, service, line)
+        assert not as_user(apart, found[service].user, line)
 
 
 def test_podman_4_is_told_that_it_cannot_and_the_pod_goes_on(running: Installed) -> None:
