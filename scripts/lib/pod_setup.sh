@@ -107,6 +107,7 @@ pod_install() {
     die "the units could not be written" "The lines above say why; free some disk space if it is full. Then run it again."
   rm -rf "$folder"
   trap - EXIT
+  pod_own_volumes
   systemctl --user daemon-reload
 }
 

@@ -98,6 +98,22 @@ def test_what_systemd_has_loaded_is_stopped(host: Host) -> None:
     assert "stop ai-semble.target ai-semble-pod.service" in said
 
 
+def test_separate_containers_are_an_environment_too_and_are_taken_away_as_a_pod_is(host: Host) -> None:
+    names = ("ai-semble-inside.network", "ai-semble.network", "ai-semble-orchestrator.container")
+    host.have_units(*names, "ai-semble-pod.service", "ai-semble.target")
+    unit = host.shell.folder / ".config/containers/systemd/ai-semble" / names[-1]
+    unit.write_text("PublishPort=127.0.0.1:18080:8080\n", encoding="utf-8")
+    host.have("network", "ai-semble", "ai-semble-inside")
+    listed = host.shell.run("deploy.sh", "list").stdout.splitlines()[1:]
+    assert [(name, backend, port) for name, backend, _, port in map(str.split, listed)] == [
+        ("default", "quadlet", "18080")
+    ]
+    answer = host.shell.run("deploy.sh", "uninstall", "--yes")
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stderr.startswith("Removed 5 units, the networks ai-semble ai-semble-inside")
+    assert host.left() == set()
+
+
 def test_where_systemd_does_not_answer_nothing_is_removed(host: Host) -> None:
     """What it runs would go on without its files, and be started again."""
     host.have_units("ai-semble.pod")
