@@ -12,7 +12,7 @@
 #   docs           generated pages are fresh, and what the README says works
 #   attacks        what somebody hostile would try; --target= as for integration (`all`: embedded)
 #   integration    the whole platform; --target=inprocess (default), embedded (supervised processes), or the pod
-#                  on a real host: quadlet, kube
+#                  on a real host: quadlet, kube; --topology=network for separate containers instead of a pod
 #   machine        real hosts: clone, setup.sh, deploy.sh, the integration suite, faults; --host=debian13 (default:
 #                  Podman 5.4, Quadlets) or debian12 (Podman 4.3, kube play). Needs root or sudo, and says what else
 #   vm             hosts with a kernel of their own, in QEMU, which is slow where /dev/kvm does not work: limits,
