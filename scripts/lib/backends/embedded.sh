@@ -55,7 +55,7 @@ embedded_update() {
   die "the embedded mode is updated by a start" "Run: git pull && ./scripts/deploy.sh restart --embedded"
 }
 
-embedded_port() { embedded_run config get orchestrator.port; }
+embedded_port() { embedded_run embedded port; }
 
 # embedded_uninstall CONFIRMED WITH_DATA - the packages and logs; models, data and jobs stay unless asked
 embedded_uninstall() {

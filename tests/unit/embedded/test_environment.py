@@ -58,6 +58,19 @@ def test_a_second_up_changes_nothing(running: FakeEnvironment) -> None:
     assert supervisor_pid(running) == before
 
 
+def test_what_was_started_on_other_ports_is_found_there(running: FakeEnvironment) -> None:
+    """A port of one start, as the hint of a busy port says it, is not in the settings of the next command."""
+    others = {"AI_SEMBLE_ORCHESTRATOR__PORT": "9", "AI_SEMBLE_NLP__PORT": "9"}
+    status = running.command("status", **others)
+    assert (status.returncode, "all services are ready" in status.stdout) == (0, True), status.stdout
+    assert str(running.ports["nlp"]) in status.stdout
+    assert running.command("health", **others).returncode == 0
+    assert f"localhost:{running.ports['orchestrator']}/" in running.command("up", **others).stdout
+    assert running.command("port", **others).stdout.split() == [str(running.ports["orchestrator"])]
+    running.command("down")
+    assert running.command("port", **others).stdout.split() == ["9"]
+
+
 def test_two_starts_at_once_are_one(environment: FakeEnvironment) -> None:
     starts = [environment.start("up") for _ in range(2)]
     said = [start.communicate(timeout=60)[0] for start in starts]

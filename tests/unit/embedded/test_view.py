@@ -6,7 +6,6 @@ import io
 
 from rich.console import Console
 
-from ai_semble.config import Config
 from ai_semble.embedded.lifecycle import Phase
 from ai_semble.embedded.state import ServiceState
 from ai_semble.embedded.survey import Seen, Survey
@@ -46,7 +45,7 @@ def terminal() -> tuple[Console, io.StringIO]:
 
 def test_what_a_start_ends_with_fits_80_columns_and_no_name_is_cut() -> None:
     console, text = terminal()
-    show_started(console, Config(), environment())
+    show_started(console, environment())
     screen, _, _ = text.getvalue().partition("Embedded mode")
     assert max(map(len, screen.splitlines())) <= 80
     for name in SERVICES:

@@ -14,7 +14,7 @@ from ai_semble.embedded import control, logview, view
 from ai_semble.embedded.errors import NotRunning
 from ai_semble.embedded.supervise import lock_of
 from ai_semble.embedded.supervise import supervise as run_supervisor
-from ai_semble.embedded.survey import environment_health, survey
+from ai_semble.embedded.survey import environment_health, port_of_the_api, survey
 from ai_semble.loading import load_config
 from ai_semble.loglines import Line, rendered
 from ai_semble.schemas.health import State
@@ -41,7 +41,7 @@ def up() -> None:
         raise typer.Exit(130) from None
     if fresh and found.is_well:
         console.print(f"Ready after {time.monotonic() - began:.1f} s", style="bold green")
-    view.show_started(Console(), config, found)
+    view.show_started(Console(), found)
     raise typer.Exit(0 if all(seen.serves for seen in found.services) else 1)
 
 
@@ -85,6 +85,12 @@ def health(as_json: Json = False) -> None:
 def running() -> None:
     """Exit with 0 when an environment runs here, otherwise with 1; for scripts."""
     raise typer.Exit(0 if lock_of(load_config().paths()).holder() else 1)
+
+
+@app.command()
+def port() -> None:
+    """Where the API of the environment is, or would be; for scripts."""
+    typer.echo(port_of_the_api(load_config()))
 
 
 @app.command()

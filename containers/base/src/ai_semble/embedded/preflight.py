@@ -59,8 +59,11 @@ def check_port(host: str, port: int, service: str) -> None:
 
 def port_error(number: int, port: int, service: str) -> PortInUse:
     """The error for a port that cannot be had."""
-    variable = f"AI_SEMBLE_{SECTION_NAMES.get(service, service).upper()}__PORT"
-    hint = f"Choose another port: {variable}={_other(port)} ./scripts/deploy.sh start --embedded"
+    section, other = SECTION_NAMES.get(service, service), _other(port)
+    hint = (
+        f"Choose another port: AI_SEMBLE_{section.upper()}__PORT={other} ./scripts/deploy.sh start --embedded; "
+        f"or, for good, `port = {other}` under `[{section}]` in ~/.config/ai-semble/ai-semble.toml."
+    )
     if number == errno.EACCES:
         return PortInUse(f"Port {port} ({service}) is reserved for the administrator", hint=hint)
     owner = listener(port)

@@ -107,35 +107,42 @@ class Survey:
 
 def survey(config: Config) -> Survey:
     """Ask everybody now."""
+    pid, state = _supervisor(config)
+    ports = _ports(config, state)
+    healths = asyncio.run(_healths(config, ports)) if pid else {}
+    kept = state.services if state else {}
+    seen = tuple(
+        Seen(name, port, wanted=pid is not None, kept=kept.get(name), health=healths.get(name))
+        for name, port in ports.items()
+    )
+    return Survey(config.environment.name, pid, state.started_at if state else 0, seen)
+
+
+def port_of_the_api(config: Config) -> int:
+    """Where the orchestrator listens, or would when it is started."""
+    _, state = _supervisor(config)
+    return _ports(config, state)[ORCHESTRATOR.name]
+
+
+def _supervisor(config: Config) -> tuple[int | None, SupervisorState | None]:
+    """The process that runs, and what it has written of itself."""
     paths = config.paths()
     pid = lock_of(paths).holder()
     state = read_state(state_file(paths)) if pid else None
     if state is not None and state.pid != pid:
         state = None  # an earlier supervisor's; the present one has not written yet
-    healths = asyncio.run(_healths(config)) if pid else {}
-    return joined(config, pid, state, healths)
+    return pid, state
 
 
-def joined(
-    config: Config, pid: int | None, state: SupervisorState | None, healths: Mapping[str, ServiceHealth]
-) -> Survey:
-    """Both views of every service."""
-    seen = tuple(
-        Seen(
-            name,
-            config.port_of(name),
-            wanted=pid is not None,
-            kept=state.services.get(name) if state else None,
-            health=healths.get(name),
-        )
-        for name in SERVICES
-    )
-    return Survey(config.environment.name, pid, state.started_at if state else 0, seen)
+def _ports(config: Config, state: SupervisorState | None) -> dict[str, int]:
+    """What runs may have been started with other settings than those of this moment."""
+    kept = state.services if state else {}
+    return {name: kept[name].port if name in kept else config.port_of(name) for name in SERVICES}
 
 
 def environment_health(config: Config) -> EnvironmentHealth:
     """The orchestrator's document; when it does not answer, one of the same form made from the others."""
-    answer = asyncio.run(_ask(config, ORCHESTRATOR.name))
+    answer = asyncio.run(_ask(config, ORCHESTRATOR.name, port_of_the_api(config)))
     if answer is not None:
         try:
             return EnvironmentHealth.model_validate(answer)
@@ -165,10 +172,10 @@ def _unreachable(seen: Seen) -> ServiceHealth:
     )
 
 
-async def _healths(config: Config) -> dict[str, ServiceHealth]:
-    answers = await asyncio.gather(*(_ask(config, name) for name in SERVICES))
+async def _healths(config: Config, ports: Mapping[str, int]) -> dict[str, ServiceHealth]:
+    answers = await asyncio.gather(*(_ask(config, name, port) for name, port in ports.items()))
     found = {}
-    for name, answer in zip(SERVICES, answers, strict=True):
+    for name, answer in zip(ports, answers, strict=True):
         own = (answer or {}).get("services", {}).get(name, answer)
         try:
             found[name] = ServiceHealth.model_validate(own)
@@ -185,11 +192,11 @@ def _token(config: Config) -> str:
         return ""
 
 
-async def _ask(config: Config, name: str) -> dict[str, Any] | None:
+async def _ask(config: Config, name: str, port: int) -> dict[str, Any] | None:
     timeout_s = config.orchestrator.health_timeout_s + 1
     address = address_of(config, name)
     token = _token(config) if name == ORCHESTRATOR.name else ""
-    answer = await http.get(address, config.port_of(name), "/health", timeout_s, token=token)
+    answer = await http.get(address, port, "/health", timeout_s, token=token)
     try:
         document = json.loads(answer[1]) if answer else None
     except ValueError:

@@ -11,7 +11,6 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from ai_semble.config import Config
 from ai_semble.display import STYLES, model_lines, show_first_call, size, span
 from ai_semble.embedded.survey import Seen, Survey
 from ai_semble.topology import ORCHESTRATOR
@@ -99,14 +98,14 @@ def headline(found: Survey, now: float) -> Text:
     return title.append(f" · embedded, up {span(now - found.started_at)}") if found.started_at else title
 
 
-def show_started(console: Console, config: Config, found: Survey) -> None:
+def show_started(console: Console, found: Survey) -> None:
     """What `up` prints at its end."""
     show_status(console, found)
     console.print()
     console.print(ISOLATION, style="dim", highlight=False, soft_wrap=True)
-    if not any(seen.serves for seen in found.services if seen.name == ORCHESTRATOR.name):
-        return
-    show_first_call(console, config.port_of(ORCHESTRATOR.name))
+    for seen in found.services:
+        if seen.name == ORCHESTRATOR.name and seen.serves:
+            show_first_call(console, seen.port)
 
 
 class Progress:
