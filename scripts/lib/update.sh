@@ -85,7 +85,7 @@ update_pull() {
     given="$prefix/$name:$tag"
     if [[ "$prefix" != localhost/* ]]; then
       say "Pulling $given"
-      podman pull --quiet "$given" >/dev/null || say "It cannot be pulled; looking for it on this machine"
+      update_pull_one "$given"
     fi
     podman image exists "$given" ||
       die "there is no image $given; nothing was changed" \
@@ -99,6 +99,22 @@ update_pull() {
   done
   # Only when all six are there, so that `next` is never of two versions.
   for name in "${IMAGES[@]}"; do podman tag "$prefix/$name:$tag" "$(image "$name" next)"; done
+}
+
+# update_pull_one IMAGE - one that the user's policy of images refuses ends the update; of one that cannot be reached, an
+# older one may be here
+update_pull_one() {
+  local complaint
+  if complaint="$(podman pull --quiet "$1" 2>&1 >/dev/null)"; then
+    say "  $(podman image inspect --format '{{.Digest}}' "$1" 2>/dev/null || true)"
+    return
+  fi
+  say "$complaint"
+  # Podman's words about what its policy.json does not let in.
+  [[ "$complaint" != *"ource image rejected"* ]] ||
+    die "Podman's policy of images refuses $1; nothing was changed" \
+      "Is it signed, and with the key that policy.json names? docs/howto/update.md says how both are done."
+  say "It cannot be pulled; looking for it on this machine"
 }
 
 # update_origin IMAGE - version, commit where it is said, and layers: those of a service begin with its base's

@@ -13,7 +13,7 @@ from tests.shell.conftest import Shell
 PODMAN = """#!/bin/sh
 echo "$*" >>{folder}/told
 case "$1 $2" in
-  pull*) [ "$3" != "{missing}" ] ;;
+  pull*) [ "$3" != "{missing}" ] || {{ echo "{complaint}" >&2; exit 125; }} ;;
   image\\ inspect) [ "$3" != --format ] && if [ "$3" = "{missing}" ]; then echo "{old}"; else echo "{new}"; fi ;;
   image\\ exists | container*) ;;
   network\\ inspect) echo {internal} ;;
@@ -44,11 +44,22 @@ def tags_given(pod: Shell, missing: str, old: str) -> tuple[list[str], str]:
 
 
 def update(
-    pod: Shell, missing: str = "none", old: str = "", internal: str = "false"
+    pod: Shell,
+    missing: str = "none",
+    old: str = "",
+    internal: str = "false",
+    complaint: str = "no such host",
 ) -> subprocess.CompletedProcess[str]:
     pod.stub(
         "podman",
-        PODMAN.format(folder=pod.folder, missing=f"{FROM}/{missing}:2", old=old, new=NEW, internal=internal),
+        PODMAN.format(
+            folder=pod.folder,
+            missing=f"{FROM}/{missing}:2",
+            old=old,
+            new=NEW,
+            internal=internal,
+            complaint=complaint,
+        ),
     )
     return pod.run("deploy.sh", "update", "--from", f"{FROM}:2")
 
@@ -77,6 +88,18 @@ def test_one_that_stands_on_the_same_base_is_taken_though_it_cannot_be_pulled(po
     tags, said = tags_given(pod, "llm", f"{NEW}sha256:c ")
     assert "It cannot be pulled; looking for it on this machine" in said
     assert tags == [f"{FROM}/{name}:2" for name in NAMES]
+
+
+@pytest.mark.parametrize("refused", ["base", "llm"])
+def test_for_one_that_the_policy_of_images_refuses_no_older_one_is_taken(pod: Shell, refused: str) -> None:
+    complaint = "Error: Source image rejected: A signature was required, but no signature exists"
+    answer = update(pod, refused, f"{NEW}sha256:c ", complaint=complaint)
+    assert answer.returncode == 1
+    assert complaint in answer.stderr
+    assert (
+        f"error: Podman's policy of images refuses {FROM}/{refused}:2; nothing was changed" in answer.stderr
+    )
+    assert "tag " not in (pod.folder / "told").read_text(encoding="utf-8")
 
 
 def test_changed_settings_are_taken_by_a_restart_first(pod: Shell) -> None:

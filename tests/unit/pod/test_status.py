@@ -105,6 +105,11 @@ def test_all_is_well() -> None:
     assert re.search(r"\b0123456789ab\b", text), "the image's id is what `podman images` and an update show"
 
 
+def test_the_digest_of_what_runs_is_told_to_programs() -> None:
+    services = survey_of(stream(ALL, environment())).document()["services"]
+    assert {seen["digest"] for seen in services.values()} == {"sha256:" + "fedcba9876543210" * 4}
+
+
 def test_a_screen_has_80_columns_and_one_page() -> None:
     lines = screen(survey_of(stream(ALL, environment()))).splitlines()
     assert max(map(len, lines)) <= 80

@@ -47,6 +47,7 @@ class Container:
     exit_code: int = 0
     was_out_of_memory: bool = False
     image: str = ""
+    digest: str = ""
     memory_limit: int = 0
 
     @property
@@ -170,6 +171,7 @@ def _container(described: Mapping[str, Any]) -> Container:
         exit_code=_number(state.get("ExitCode")),
         was_out_of_memory=state.get("OOMKilled") is True,
         image=str(described.get("Image") or "").removeprefix("sha256:")[:_SHORT_ID],
+        digest=str(described.get("ImageDigest") or ""),
         memory_limit=_number(_table(described, "HostConfig").get("Memory")),
     )
 

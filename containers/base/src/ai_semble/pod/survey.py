@@ -174,6 +174,7 @@ def _described(seen: Seen) -> dict[str, Any]:
         "well": seen.is_well,
         "restarts": seen.restarts,
         "image": container.image if container else "",
+        "digest": container.digest if container else "",
         "memory_bytes": seen.memory_bytes,
         "memory_limit": container.memory_limit if container else 0,
         "started_at": container.started_at if container else 0,
