@@ -5,7 +5,7 @@
 #
 #   all            every tier below but `quick` and `vm`, integration against every target; ends with a summary
 #   quick          lint and the unit tests that take no time
-#   lint           ruff, mypy, shellcheck, shfmt, and that generated files are fresh
+#   lint           ruff, mypy, shellcheck, shfmt, pip-audit where there is a network, and that generated files are fresh
 #   unit           single parts, with real files, processes and models
 #   contract       the running API against its own OpenAPI description, and a corpus of bad inputs
 #   shell          the scripts
@@ -108,6 +108,7 @@ run_lint() {
   step "mypy" mypy containers/*/src tests scripts/lib/*.py
   step "shellcheck" shellcheck --external-sources "${scripts[@]}"
   step "shfmt" shfmt --diff -i 2 -ci "${scripts[@]}"
+  step "pip-audit" python scripts/lib/audit.py
   step "generated files" pytest --quiet tests/docs -k fresh
 }
 
