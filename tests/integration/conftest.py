@@ -16,7 +16,15 @@ from tests.support.worlds import world as open_world
 
 
 @pytest.fixture(scope="session")
-def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def hung_after_s() -> float:
+    """The silence after which embedded services are killed: short, since there are tests that wait for it."""
+    return 6
+
+
+@pytest.fixture(scope="session")
+def world(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, hung_after_s: float
+) -> Iterator[World]:
     target = request.config.getoption("--target")
     if target in POD_TARGETS:
         # Asked for by name: no other target needs a host. What it says at a failure is shown with the failure.
@@ -26,7 +34,7 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             yield PodWorld(target, url, {}, files, files_url, {}, host=running.host)
         return
     models = Path(request.getfixturevalue("models_dir"))
-    with open_world(target, tmp_path_factory.mktemp("world"), models) as made:
+    with open_world(target, tmp_path_factory.mktemp("world"), models, hung_after_s) as made:
         yield made
         if request.session.testsfailed:
             print(made.logs())

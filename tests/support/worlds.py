@@ -92,13 +92,13 @@ def ai_semble() -> str:
 
 
 @contextmanager
-def world(target: str, folder: Path, models: Path) -> Iterator[World]:
+def world(target: str, folder: Path, models: Path, hung_after_s: float = 6) -> Iterator[World]:
     """A fresh environment of the target kind, stopped at the end whatever happened."""
     files = folder / "files"
     files.mkdir(parents=True)
     with serving_files(files) as files_url:
         ports = {name: free_port() for name in SERVICES}
-        variables = private_variables(folder, models, ports, files_url)
+        variables = private_variables(folder, models, ports, files_url, hung_after_s)
         made = World(
             target,
             f"http://127.0.0.1:{ports[ORCHESTRATOR.name]}",
@@ -111,7 +111,9 @@ def world(target: str, folder: Path, models: Path) -> Iterator[World]:
             yield made
 
 
-def private_variables(folder: Path, models: Path, ports: Mapping[str, int], files_url: str) -> dict[str, str]:
+def private_variables(
+    folder: Path, models: Path, ports: Mapping[str, int], files_url: str, hung_after_s: float = 6
+) -> dict[str, str]:
     """An environment of variables in which nothing of the user's own is read or written."""
     return {
         "PATH": os.environ["PATH"],
@@ -122,7 +124,7 @@ def private_variables(folder: Path, models: Path, ports: Mapping[str, int], file
         "XDG_STATE_HOME": str(folder / "state"),
         "XDG_CACHE_HOME": str(folder / "cache"),
         "AI_SEMBLE_MODELS__DIRECTORY": str(models),
-        "AI_SEMBLE_EMBEDDED__HUNG_AFTER_S": "6",
+        "AI_SEMBLE_EMBEDDED__HUNG_AFTER_S": f"{hung_after_s:g}",
         "AI_SEMBLE_FETCH__ALLOWED_PRIVATE_HOSTS": files_url.removeprefix("http://"),
         **{
             f"AI_SEMBLE_{SECTION_NAMES.get(name, name).upper()}__PORT": str(port)
