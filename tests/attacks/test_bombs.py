@@ -121,6 +121,20 @@ def test_a_gzip_bomb_as_a_table_is_no_dataset(api: httpx.Client, unit: bytes, fo
     assert code in ("unreadable_data", "memory_limit_exceeded", "empty_data")
 
 
+@attack(threat="The same, compressed with zstd into a few KB", control=WORKER, file=SANDBOX)
+@pytest.mark.parametrize(("unit", "format_"), [(b" ", "json"), (b"[", "jsonl")])
+def test_a_zstd_bomb_as_a_table_is_no_dataset(api: httpx.Client, unit: bytes, format_: str) -> None:
+    packed = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(packed, "zstd") as packer:
+        for _ in range(256):
+            packer.write(unit * (1 << 20))
+    bomb = packed.getvalue().to_pybytes()
+    assert len(bomb) < 64 << 10
+    status, code = upload(api, bomb, format_)
+    assert status == 422
+    assert code in ("unreadable_data", "memory_limit_exceeded", "empty_data")
+
+
 @attack(threat="A Parquet file of a few KB with 50 GB of text", control=WORKER, file=SANDBOX)
 def test_a_parquet_bomb_meets_the_limit_of_memory(api: httpx.Client) -> None:
     word = pa.array(["x" * 10_000])

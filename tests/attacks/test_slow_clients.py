@@ -73,6 +73,23 @@ def test_bodies_that_never_come_do_not_take_all_places(world: World) -> None:
     assert told["answers"] == [200] * 5
 
 
+@attack(
+    threat="Uploads that never end, each of which keeps a file open, until no more can be opened",
+    control=ROOM,
+    file=PROTOCOL,
+)
+def test_uploads_that_never_end_do_not_take_all_files(world: World, api: httpx.Client) -> None:
+    hello = head("PUT", f"{DATASET}-x", "Content-Type: text/csv", "Content-Length: 9999999", host="localhost")
+    told = flood(world, 1_500, hello + b"a,b\n" * 1000)
+    assert told["answers"] == [200] * 5
+    kept = api.put(
+        DATASET, params={"replace": "true"}, content=b"a\n1\n", headers={"Content-Type": "text/csv"}
+    )
+    assert kept.is_success, kept.text
+    assert api.delete(DATASET).status_code == 204
+    assert api.get(f"{DATASET}-x").status_code == 404
+
+
 @attack(threat="Large answers that are asked for and never read", control=ROOM, file=PROTOCOL)
 def test_answers_that_nobody_reads_do_not_take_all_places(world: World, api: httpx.Client) -> None:
     rows = b"a\n" + b"some text in a row\n" * 400_000

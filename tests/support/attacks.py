@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.hosts.recipes import HOSTS, VmRecipe
+
 REPOSITORY = Path(__file__).parents[2]
 PASSED = REPOSITORY / "security" / "passed.json"
 TARGETED = ("attacks", "integration", "machine")
-"""Tiers that run against a target, which is then what is noted; others are noted by their own name."""
+"""Tiers that run against a target, which is then what is noted, but on a kernel of its own; others by their name."""
 
 Outcomes = dict[tuple[str, str], bool]
 _outcomes = pytest.StashKey[Outcomes]()
@@ -61,6 +63,9 @@ def name_of(item: pytest.Item) -> str:
 def tier_of(item: pytest.Item) -> str:
     tier = Path(item.nodeid.partition("::")[0]).parts[1]
     target: str = item.config.getoption("--target")
+    host = HOSTS.get(item.config.getoption("--host") or "")
+    if isinstance(host, VmRecipe):
+        return f"vm-{host.name.rpartition('-')[2]}"
     return target if tier in TARGETED else tier
 
 
