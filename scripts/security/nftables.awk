@@ -43,7 +43,8 @@ function is_wall(place, rule, dport, target) {
   gsub(/counter( packets [0-9]+ bytes [0-9]+)?/, "", rule)
   gsub(/log( (prefix|level|group|flags|snaplen|queue-threshold) [^ ]+)*/, "", rule)
   gsub(/(meta )?(iif|iifname|iifgroup) (!= )?(\{[^}]*\}|[^ ]+)/, "", rule)
-  gsub(/(meta l4proto|ip protocol|ip6 nexthdr) tcp/, "", rule)
+  # Some versions of nft write TCP as its number.
+  gsub(/(meta l4proto|ip protocol|ip6 nexthdr) (tcp|6|\{[^}]*(tcp|[ ,]6[ ,])[^}]*\})/, "", rule)
   sub(/ct state new/, "", rule)
   sub(/comment quoted/, "", rule)
   sub(/^ +/, "", rule)

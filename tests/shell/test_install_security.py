@@ -72,6 +72,17 @@ table ip mail { # handle 4
 		tcp dport 25 reject # handle 2
 	}
 }
+table inet numbers { # handle 7
+	chain input { # handle 1
+		type filter hook input priority 40; policy drop;
+		meta l4proto 6 ip saddr 192.0.2.7 reject with tcp reset # handle 2
+		meta l4proto 6 reject with tcp reset # handle 3
+	}
+	chain both { # handle 4
+		type filter hook input priority 41; policy accept;
+		meta l4proto { tcp, udp } th dport 1-65535 drop # handle 5
+	}
+}
 table inet f2b-table { # handle 5
 	chain f2b-chain { # handle 1
 		type filter hook input priority -1; policy accept;
@@ -182,6 +193,8 @@ def test_nftables_is_opened_where_all_are_kept_out_behind_what_keeps_out_some(sh
         f"add rule inet filter input {rule}",
         f"insert rule ip guard incoming handle 5 {rule}",
         f"insert rule ip zones incoming handle 2 {rule}",
+        f"insert rule inet numbers input handle 3 {rule}",
+        f"insert rule inet numbers both handle 5 {rule}",
     ]
     assert "# in ip guard incoming it goes before: ip saddr 192.0.2.4 drop\n" in answer.stdout
     assert "# in ip zones incoming it goes before: iifname quoted jump public\n" in answer.stdout
