@@ -68,9 +68,30 @@ undo_range() {
 
 # files_of_containers NAME - one of their files that is not the user's own
 files_of_containers() {
-  local home
+  local home folders found
   home="$(getent passwd "$1" | cut -d : -f 6)"
-  find "$home/.local/share/containers" -xdev ! -user "$1" -print -quit 2>/dev/null || true
+  found="$(foreign_file "$1" "$home/.local/share/containers")"
+  if [[ -z "$found" ]] && command -v podman >/dev/null; then
+    folders="$(container_folders "$1")" ||
+      die "Podman does not say where it keeps the containers of $1, whose files may belong to ids of the range" \
+        "As $1, \`podman info\` says what is wrong; then run --uninstall again."
+    mapfile -t folders <<<"$folders"
+    found="$(foreign_file "$1" "${folders[@]}")"
+  fi
+  echo "$found"
+}
+
+# foreign_file NAME FOLDER... - one in them that is another user's
+foreign_file() { find "${@:2}" ! -user "$1" -print -quit 2>/dev/null || true; }
+
+# container_folders NAME - where Podman keeps the user's images, containers and volumes, which its settings and those of the
+# user's login may say
+container_folders() {
+  local ask=(bash --login -c $'podman info --format "{{.Store.GraphRoot}}\n{{.Store.VolumePath}}"')
+  # In a unit of its own, nothing that Podman starts stays behind.
+  if ((EUID == 0)); then ask=(systemd-run --quiet --pipe --wait --collect --uid="$1" --property=PrivateTmp=yes "${ask[@]}"); fi
+  # A profile may say more; and what begins otherwise would be a word of find.
+  "${ask[@]}" </dev/null 2>/dev/null | grep '^/' | tail -n 2
 }
 
 run_step "$@"

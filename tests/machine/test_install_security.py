@@ -143,14 +143,37 @@ def test_ids_that_containers_still_have_are_not_taken_away(checkout: Host) -> No
     before = traces(checkout)
     secure(checkout, "--user", USER)
     storage = f"/home/{USER}/.local/share/containers"
-    checkout.run(f"mkdir -p {storage} && touch {storage}/layer && chown 170000 {storage}/layer", user="root")
+    make_layer(checkout, storage)
     answer = secure(checkout, "--uninstall", check=False)
     assert answer.returncode == 1
     assert "podman system reset" in answer.stderr
     assert f"{USER}:" in checkout.run("cat /etc/subuid").stdout
     checkout.run(f"rm -r {storage}", user="root")
+
+    # Podman's own settings may name another place.
+    settings, elsewhere = f"/home/{USER}/.config/containers", "/srv/elsewhere"
+    make_layer(checkout, elsewhere)
+    wish = f'[storage]\ndriver = "vfs"\ngraphroot = "{elsewhere}"\n'
+    checkout.run(f"mkdir -p {settings} && cat >{settings}/storage.conf", user="root", input=wish)
+    processes = f"pgrep --uid {USER} --list-name 'podman|catatonit'"
+    running = checkout.run(processes, check=False).stdout
+    answer = secure(checkout, "--uninstall", check=False)
+    assert answer.returncode == 1
+    assert "podman system reset" in answer.stderr
+    assert checkout.run(processes, check=False).stdout == running, "asking has left a process"
+    checkout.run(f"rm -r {elsewhere}/* {settings}", user="root")
     secure(checkout, "--uninstall")
     assert traces(checkout) == before
+    checkout.run(f"rm -r {elsewhere}", user="root")
+
+
+def make_layer(host: Host, storage: str) -> None:
+    """A file as a container's user would have made it."""
+    host.run(
+        f"""install --directory --owner={USER} /home/{USER}/.local{{,/share}} {storage}
+        touch {storage}/layer && chown 170000 {storage}/layer""",
+        user="root",
+    )
 
 
 def test_root_runs_nothing_that_another_user_could_have_written(checkout: Host) -> None:
