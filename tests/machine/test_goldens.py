@@ -67,7 +67,7 @@ def test_a_real_generator_and_systemd_accept_the_quadlets(
     host.run(
         f"""set -e
         cd {units}; mkdir quadlets generated
-        mv *.container *.pod *.network *.volume quadlets/
+        mv $(ls | grep -E '[.](container|pod|network|volume)$') quadlets/
         QUADLET_UNIT_DIRS=$PWD/quadlets {generator} -user -dryrun > /dev/null
         QUADLET_UNIT_DIRS=$PWD/quadlets {generator} -user generated
         test "$(ls generated/*.service | wc -l)" = "$(ls quadlets | wc -l)"
