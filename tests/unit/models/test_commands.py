@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ai_services.models.progress import LineReporter, in_words
+from ai_services.models.store import MANIFEST
 from tests.support.mirror import Mirror
 
 BODY = os.urandom(50_000)
@@ -59,7 +60,9 @@ def test_pull_verify_and_remove(user: dict[str, str], tmp_path: Path) -> None:
     assert "to download" in pulled.stderr
     file = tmp_path / "data" / "ai-semble" / "models" / "mine" / "model.gguf"
     assert file.read_bytes() == BODY
-    assert rows(user)["mine"]["state"] == "installed"
+    found = rows(user)["mine"]
+    size = sum(path.stat().st_size for path in file.parent.iterdir() if path.name != MANIFEST)
+    assert (found["state"], found["size"]) == ("installed", size), "the catalogue names no size"
     assert models(user, "verify").stdout == "mine: ok\n"
     file.write_bytes(BODY[::-1])
     damaged = models(user, "verify")
@@ -69,7 +72,8 @@ def test_pull_verify_and_remove(user: dict[str, str], tmp_path: Path) -> None:
     assert models(user, "pull", "--force", "mine").returncode == 0
     assert models(user, "verify", "mine").stdout == "mine: ok\n"
     assert models(user, "remove", "mine").stdout.startswith("mine: ")
-    assert rows(user)["mine"]["state"] == "missing"
+    found = rows(user)["mine"]
+    assert (found["state"], found["size"]) == ("missing", None)
 
 
 def test_a_catalogue_can_be_added_for_one_pull(user: dict[str, str], tmp_path: Path) -> None:

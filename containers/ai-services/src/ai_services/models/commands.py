@@ -109,7 +109,8 @@ def model_rows(catalogue: Catalogue, store: ModelStore) -> list[dict[str, Any]]:
 def _row(model: ModelSpec, store: ModelStore) -> dict[str, Any]:
     shown = {"name", "task", "title", "languages", "licence", "notice", "default"}
     facts = model.model_dump(mode="json", include=shown)
-    return {**facts, "service": model.service, "size": model.size, "state": _state(model.name, store)}
+    size = model.size if model.size is not None else _size_here(model.name, store)
+    return {**facts, "service": model.service, "size": size, "state": _state(model.name, store)}
 
 
 def _installed_row(name: str, store: ModelStore) -> dict[str, Any]:
@@ -130,6 +131,15 @@ def _installed_row(name: str, store: ModelStore) -> dict[str, Any]:
         "size": found.manifest.size,
         "state": state,
     }
+
+
+def _size_here(name: str, store: ModelStore) -> int | None:
+    """Bytes of the installed files; None when they are not here, or their manifest cannot be read."""
+    try:
+        found = store.find(name)
+    except ModelDamaged:
+        return None
+    return found.manifest.size if found else None
 
 
 def _state(name: str, store: ModelStore) -> str:
