@@ -49,9 +49,10 @@ pod_domains() { pod_installed "$1" | xargs -r -d '\n' grep -hsoE 'ai_semble_[a-z
 
 # pod_wait BACKEND - until all are healthy; fails when that will not come, or not in time
 pod_wait() {
-  local backend="$1" began=$SECONDS unready before='' shown
+  local backend="$1" began=$SECONDS asked unready before='' shown
   trap 'say; say "Interrupted; the services go on starting: ./scripts/deploy.sh status"; exit 130' INT
   while ((SECONDS - began < POD_START_LIMIT_S)); do
+    asked=$SECONDS
     unready="$("${backend}_unready")"
     shown="$(tr '\n' ',' <<<"$unready" | sed 's/,$//; s/,/, /g')"
     if [[ -t 2 ]]; then
@@ -67,7 +68,8 @@ pod_wait() {
       return 0
     fi
     if pod_has_given_up "$backend"; then break; fi
-    sleep 0.5
+    # Where asking takes long, the services need the time more.
+    sleep "$((2 * (SECONDS - asked))).5"
   done
   if [[ -t 2 ]]; then printf '\n' >&2; fi
   trap - INT
