@@ -18,7 +18,7 @@
 #   vm             hosts with a kernel of their own, in QEMU, which is slow where /dev/kvm does not work: limits,
 #                  SELinux, AppArmor; --kernel=apparmor (default) or selinux. `integration` and `attacks` take
 #                  --kernel, too: the pod on such a host. Needs what `machine` needs. Its first run sets Ai-semble up
-#                  on an ordinary host (minutes); -m "not thorough" leaves out what needs that, and boots only
+#                  on an ordinary host (minutes); -m "not thorough" is one test of each kind
 #   load           speed and memory against peers, in one run; --quick, or a subject: gateway jobs llm
 #                  vision nlp data memory pod; table and chart go to tests/load/results/. `pod` needs what
 #                  `machine` needs, and is not in --quick

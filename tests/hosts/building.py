@@ -85,9 +85,12 @@ def remove_tree(folder: Path) -> None:
 
 
 def label_command(root: Path) -> list[str]:
-    """What gives every file of a root the label that its policy wants; one that has it stays untouched."""
+    """What gives every file of a root the label that its policy wants; one that has it stays untouched.
+
+    It crosses no mounts, and homes may lie behind one.
+    """
     excluded = [word for folder in MADE_BY_KERNEL for word in ("-e", folder)]
-    return ["chroot", str(root), "setfiles", "-F", *excluded, LABELS, "/"]
+    return ["chroot", str(root), "setfiles", "-F", *excluded, LABELS, "/", "/home"]
 
 
 def write(path: Path, text: str, mode: int = 0o644) -> None:

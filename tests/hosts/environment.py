@@ -21,7 +21,7 @@ START_WITHIN_S = 300
 UNITS = ".config/containers/systemd/ai-semble"
 FOR_SLOW_MACHINES = """
 [Container]
-HealthStartupInterval=20s
+HealthStartupInterval=45s
 HealthStartupTimeout=120s
 HealthInterval=120s
 HealthTimeout=120s
@@ -78,12 +78,14 @@ def install(host: Host) -> Installed:
 
 
 def adapt(host: Host) -> Installed:
-    """`setup.sh` where a kept home has everything but what depends on the kernel."""
+    """What depends on the kernel, where a kept home has all else: the layers that only root can give, then setup."""
     if host.slowness > 1:
-        for service in SERVICES:
-            folder = f"{UNITS}/ai-semble-{service}.container.d"
-            host.run(f"mkdir -p {folder} && cat > {folder}/50-slow.conf", input=FOR_SLOW_MACHINES)
-    host.run(f"cd {CLONE} && ./scripts/setup.sh --no-images --no-models", timeout=SETUP_WITHIN_S)
+        folders = " ".join(f"{UNITS}/ai-semble-{service}.container.d" for service in SERVICES)
+        files = " ".join(f"{folder}/50-slow.conf" for folder in folders.split())
+        host.run(f"mkdir -p {folders} && tee {files} > /dev/null", input=FOR_SLOW_MACHINES)
+    secure = "sudo ./scripts/install-security.sh"
+    setup = "./scripts/setup.sh --no-images --no-models"
+    host.run(f"cd {CLONE} && {secure} && {setup}", timeout=SETUP_WITHIN_S)
     return Installed(host)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import select
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -46,8 +47,14 @@ class Host:
         input: str | bytes | None = None,
         terminal: bool = False,
     ) -> subprocess.CompletedProcess[str]:
-        """Run a line of shell. Raises HostError with what it said unless it ends with 0 in time."""
+        """Run a line of shell. Raises HostError with what it said unless it ends with 0 in time.
+
+        Where that takes long it runs in one scope of the user's manager, as in a desktop's terminal; in a login of its
+        own, Podman makes a scope for each of its calls.
+        """
         within_s = timeout * self.slowness
+        if self.slowness > 1 and user == USER and not terminal:
+            command = f"systemd-run --user --scope --quiet bash -c {shlex.quote(command)}"
         return self.ssh.run(command, user=user, check=check, timeout=within_s, input=input, terminal=terminal)
 
     def put(self, local: Path, remote: str, user: str = USER) -> None:

@@ -16,7 +16,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
-from uuid import uuid4
 
 from tests.hosts import cgroups, emulator, register
 from tests.hosts.building import alone, home, keep_home, root_of, write
@@ -88,7 +87,7 @@ def _prepare(order: Order, network: Network, run_folder: Path) -> None:
         # Podman sets a limit by default, and cannot where the controller is not ours.
         write(root / "etc/containers/containers.conf", "[containers]\npids_limit=0\n")
     if isinstance(recipe, VmRecipe):
-        write(root / "etc/machine-id", f"{uuid4().hex}\n")  # or it would do much at its first boot
+        emulator.spare_work_at_boot(recipe, root)
     begins_as = home(order.home) if order.home else root_of(recipe) / "home"
     with alone():
         if isinstance(recipe, VmRecipe):

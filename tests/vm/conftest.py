@@ -1,4 +1,4 @@
-"""Hosts with a kernel of their own: what only a kernel does, and what takes long where its processor is emulated.
+"""Hosts with a kernel of their own: what only a kernel does.
 
 The fixtures are those of tests/hosts/fixtures.py, once a session: `host`, `installed`, `running`. A test that stops
 or breaks something leaves the environment running and well. One that needs SELinux or AppArmor has that marker.
@@ -13,7 +13,6 @@ import httpx
 import pytest
 
 from tests.hosts.environment import Installed, reachable
-from tests.hosts.fixtures import needs_installed
 from tests.hosts.recipes import HOSTS, KERNELS, VmRecipe
 
 FOLDER = Path(__file__).parent
@@ -25,10 +24,9 @@ ANSWERED_WITHIN_S = 300
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep the tests of the kernel that was asked for; without one, none of this folder can run.
 
-    Those that need Ai-semble set up are thorough: an emulated processor takes minutes to start the pod.
+    Where the processor is emulated every program takes seconds; `run-tests.sh all` leaves out what is thorough, and the
+    suites of the other folders.
     """
-    for item in filter(needs_installed, items):
-        item.add_marker("thorough")
     recipe = HOSTS.get(config.getoption("--host") or "")
     if not isinstance(recipe, VmRecipe):
         skipped = pytest.mark.skip(reason="it needs a kernel of its own; run: ./scripts/run-tests.sh vm")
@@ -36,6 +34,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             if item.path.is_relative_to(FOLDER):
                 item.add_marker(skipped)
         return
+    for item in items:
+        if not item.path.is_relative_to(FOLDER):
+            item.add_marker("thorough")
     others = KERNELS.keys() - {recipe.kernel}
     left_out = [item for item in items if any(map(item.get_closest_marker, others))]
     config.hook.pytest_deselected(items=left_out)

@@ -30,7 +30,7 @@ def test_its_kernel_confines_programs_by_what_was_asked_for(host: Host) -> None:
 
 @pytest.mark.selinux
 def test_selinux_enforces_and_its_user_is_no_program_of_the_system(host: Host) -> None:
-    assert host.run("getenforce").stdout.strip() == "Enforcing"
+    assert host.run("getenforce", user="root").stdout.strip() == "Enforcing"
     assert host.run("id --context").stdout.split(":")[2] == "unconfined_t"
 
 
@@ -40,6 +40,7 @@ def test_its_user_may_limit_memory_processors_and_processes(host: Host) -> None:
     assert {"cpu", "memory", "pids"} <= set(delegated)
 
 
+@pytest.mark.thorough
 def test_a_check_finds_that_limits_can_be_set(installed: Installed) -> None:
     lines = installed.script("bash scripts/checks/cgroup.sh pod").stdout
     assert lines.startswith("ok"), lines
@@ -56,6 +57,7 @@ def test_killed_tests_leave_nothing_while_it_boots(host: Host) -> None:
     eventually(lambda: left_over() == before, "nothing is left over", LEFT_WITHIN_S)
 
 
+@pytest.mark.thorough
 def test_the_pod_comes_back_with_the_machine(running: Installed) -> None:
     running.host.run("sync && echo kept > kept")
     running.host.reboot()

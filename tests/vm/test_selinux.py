@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
-import httpx
 import pytest
 
 from ai_semble.render.table import CONTAINERS, Container
-from ai_semble.topology import ORCHESTRATOR, SERVICES
-from tests.hosts.environment import SETUP_WITHIN_S, Installed, reachable
+from ai_semble.topology import LLM, NLP, ORCHESTRATOR, SERVICES
+from tests.hosts.environment import Installed
 from tests.hosts.pod_world import PYTHON, container
-from tests.machine.belongings import accepted, eventually, unfinished
 from tests.support.attacks import attack
-from tests.support.pictures import encode, photo
+from tests.support.pictures import photo
+from tests.vm.processes import labels
+from tests.vm.work import work
 
 pytestmark = pytest.mark.selinux
 
-ENDED_WITHIN_S = 300
 AUDIT = "/var/log/audit/audit.log"
 # Nothing listens there: what is not forbidden is refused.
 CONNECT = """
@@ -48,88 +48,75 @@ VOLUMES = {"models": "ai-semble-models", "data": "ai-semble-data", "state": "ai-
 Denials = Callable[[], list[str]]
 
 
-@pytest.fixture(scope="module")
-def confined(installed: Installed) -> Iterator[Installed]:
-    """As a reader does it: install-security.sh as root, then setup.sh, which labels only what does not run."""
-    ran = installed.host.run("systemctl --user is-active ai-semble.target", check=False).returncode == 0
-    installed.script("sudo ./scripts/install-security.sh && ./scripts/deploy.sh stop")
-    installed.script("./scripts/setup.sh --no-images --no-models", timeout=SETUP_WITHIN_S)
-    yield installed
-    if ran:
-        installed.deploy("start")
+def unless_one(needs: Container) -> list[pytest.MarkDecorator]:
+    """The marks of a case that is the same for every service: where time is short, one of them is enough."""
+    return [] if needs.service is NLP else [pytest.mark.thorough]
+
+
+def cases(containers: list[Container]) -> list[Any]:
+    return [pytest.param(needs, marks=unless_one(needs)) for needs in containers]
+
+
+def name_of(value: str | Container) -> str:
+    return value if isinstance(value, str) else value.service.name
 
 
 @pytest.fixture(scope="module")
-def working(confined: Installed) -> Installed:
-    """Its pod runs."""
-    confined.deploy("start")
-    return confined
+def denied_work(running: Installed, shared_files: tuple[Path, str]) -> list[str]:
+    """What was denied to our domains since the boot: setup, start, and a call of each kind."""
+    folder, url = shared_files
+    photo("chelsea").save(folder / "image.jpg", quality=92)
+    work(running, url)
+    return denied(running)
+
+
+def denied(installed: Installed, after: int = 0) -> list[str]:
+    """The lines of the audit log, beyond so many, that deny something to a domain of ours."""
+    lines = installed.host.run(f"tail --lines=+{after + 1} {AUDIT}", user="root").stdout.splitlines()
+    return [line for line in lines if "avc:  denied" in line and "ai_semble_" in line]
 
 
 @pytest.fixture
-def denials(confined: Installed) -> Denials:
-    """The lines of the audit log, since the test began, that deny something to a domain of ours."""
-    host = confined.host
-    before = int(host.run(f"wc --lines < {AUDIT}", user="root").stdout)
-
-    def since() -> list[str]:
-        lines = host.run(f"tail --lines=+{before + 1} {AUDIT}", user="root").stdout.splitlines()
-        return [line for line in lines if "avc:  denied" in line and "ai_semble_" in line]
-
-    return since
+def denials(installed: Installed) -> Denials:
+    """What is denied since the test began."""
+    before = int(installed.host.run(f"wc --lines < {AUDIT}", user="root").stdout)
+    return lambda: denied(installed, before)
 
 
-def alone(confined: Installed, domain: str, volume: str, *words: str) -> str:
+def alone(installed: Installed, domain: str, volume: str, *words: str) -> str:
     """What a program says in a container of that domain with a volume mounted, writable, at /volume."""
     line = shlex.join(
         [*ALONE, f"label=type:{domain}", "--volume", f"{VOLUMES[volume]}:/volume", IMAGE, *words]
     )
-    done = confined.host.run(line, check=False)
+    done = installed.host.run(line, check=False)
     return done.stdout + done.stderr
 
 
-def test_the_module_is_there_and_said_to_be(confined: Installed) -> None:
-    modules = confined.host.run("semodule -l | grep ai_semble", user="root").stdout
+def test_the_module_is_there_and_said_to_be(installed: Installed) -> None:
+    modules = installed.host.run("semodule -l | grep ai_semble", user="root").stdout
     assert modules.split() == ["ai_semble"]
-    assert confined.script("bash scripts/checks/selinux.sh pod").stdout.startswith("ok ")
+    assert installed.script("bash scripts/checks/selinux.sh pod").stdout.startswith("ok ")
 
 
-@pytest.mark.parametrize("needs", CONTAINERS, ids=lambda needs: needs.service.name)
-def test_a_service_runs_in_its_own_domain(working: Installed, needs: Container) -> None:
-    line = f"podman exec {container(needs.service.name)} cat /proc/1/attr/current"
-    assert working.host.run(line).stdout.split(":")[2] == needs.domain
+def test_every_process_of_a_service_is_in_its_domain(running: Installed) -> None:
+    domains = {name: {label.split(":")[2] for label in found} for name, found in labels(running.host).items()}
+    assert domains == {needs.service.name: {needs.domain} for needs in CONTAINERS}
+
+
+def test_the_language_model_says_so_itself(running: Installed) -> None:
+    line = f"podman exec {container(LLM.name)} cat /proc/1/attr/current"
+    assert running.host.run(line).stdout.split(":")[2] == "ai_semble_llm_t"
+
+
+def test_normal_work_is_denied_nothing(denied_work: list[str]) -> None:
+    assert denied_work == []
 
 
 @pytest.mark.parametrize("name", VOLUMES)
-def test_all_that_lies_in_a_volume_has_its_type(confined: Installed, name: str) -> None:
+def test_all_that_lies_in_a_volume_has_its_type(installed: Installed, name: str) -> None:
     place = f"$(podman volume inspect --format '{{{{.Mountpoint}}}}' {VOLUMES[name]})"
-    shown = confined.host.run(f"podman unshare find {place} -printf '%Z\\n' | sort -u").stdout
+    shown = installed.host.run(f"podman unshare find {place} -printf '%Z\\n' | sort -u").stdout
     assert {line.split(":")[2] for line in shown.split()} == {f"ai_semble_{name}_file_t"}
-
-
-def test_normal_work_is_denied_nothing(working: Installed, denials: Denials) -> None:
-    with reachable(working.host) as url, httpx.Client(base_url=url, timeout=ENDED_WITHIN_S) as api:
-        work(api)
-    working.deploy("keys", "list")
-    assert denials() == []
-
-
-def work(api: httpx.Client) -> None:
-    """A call of each kind, a dataset and a job."""
-    assert api.get("/health").json()["status"] == "ready"
-    picture = base64.b64encode(encode(photo("chelsea"))).decode()
-    calls = (
-        ("/ai/llm/completion", {"prompt": "Hello", "max_tokens": 4}),
-        ("/ai/vision/analyze", {"image": picture, "task": "classify"}),
-        ("/ai/nlp/process", {"text": "This is a great product!", "task": "sentiment"}),
-        ("/data/process", {"operation": "analyze", "data": {"records": [{"id": 1, "value": 100}]}}),
-    )
-    for path, body in calls:
-        api.post(path, json=body).raise_for_status()
-    headers = {"Content-Type": "text/csv"}
-    api.put("/data/datasets/labelled?replace=true", content="id\n1\n", headers=headers).raise_for_status()
-    jobs = accepted(api, 1, "/ai/nlp/process", {"text": "What a pity.", "task": "sentiment"})
-    eventually(lambda: not unfinished(api, jobs), "the job ends", ENDED_WITHIN_S)
 
 
 @attack(
@@ -137,16 +124,16 @@ def work(api: httpx.Client) -> None:
     control="The service's SELinux domain connects to its own port alone",
     file="security/selinux/ai_semble.cil",
 )
-@pytest.mark.parametrize("needs", QUIET, ids=lambda needs: needs.service.name)
+@pytest.mark.parametrize("needs", cases(QUIET), ids=name_of)
 def test_a_service_connects_to_no_port_but_its_own(
-    confined: Installed, needs: Container, denials: Denials
+    installed: Installed, needs: Container, denials: Denials
 ) -> None:
     own = needs.service.port
     ports = {443, 5432, *(service.port for service in SERVICES.values())}
-    said = alone(confined, needs.domain, "models", PYTHON, "-c", CONNECT, *map(str, sorted(ports)))
+    said = alone(installed, needs.domain, "models", PYTHON, "-c", CONNECT, *map(str, sorted(ports)))
     assert json.loads(said) == {str(port): "refused" if port == own else "forbidden" for port in ports}
-    denied = [line for line in denials() if "name_connect" in line and f":{needs.domain}:" in line]
-    assert {int(line.partition(" dest=")[2].split()[0]) for line in denied} == ports - {own}
+    connects = [line for line in denials() if "name_connect" in line and f":{needs.domain}:" in line]
+    assert {int(line.partition(" dest=")[2].split()[0]) for line in connects} == ports - {own}
 
 
 @attack(
@@ -157,17 +144,17 @@ def test_a_service_connects_to_no_port_but_its_own(
 @pytest.mark.parametrize(
     ("needs", "volume"),
     [
-        (needs, name)
+        pytest.param(needs, name, marks=unless_one(needs))
         for needs in CONTAINERS
         for name in VOLUMES
         if name not in {mount.volume for mount in needs.mounts}
     ],
-    ids=lambda value: value if isinstance(value, str) else value.service.name,
+    ids=name_of,
 )
 def test_a_service_reads_no_volume_of_another(
-    confined: Installed, needs: Container, volume: str, denials: Denials
+    installed: Installed, needs: Container, volume: str, denials: Denials
 ) -> None:
-    assert "Permission denied" in alone(confined, needs.domain, volume, "ls", "/volume")
+    assert "Permission denied" in alone(installed, needs.domain, volume, "ls", "/volume")
     assert any(f":{needs.domain}:" in line and f"ai_semble_{volume}_file_t" in line for line in denials())
 
 
@@ -176,11 +163,11 @@ def test_a_service_reads_no_volume_of_another(
     control="The SELinux domains of services read models; only that of `deploy.sh models` writes them",
     file="security/selinux/ai_semble.cil",
 )
-@pytest.mark.parametrize("needs", WITH_MODELS, ids=lambda needs: needs.service.name)
-def test_models_are_read_and_never_written(confined: Installed, needs: Container, denials: Denials) -> None:
-    assert "lid-176" in alone(confined, needs.domain, "models", "ls", "/volume")
+@pytest.mark.parametrize("needs", cases(WITH_MODELS), ids=name_of)
+def test_models_are_read_and_never_written(installed: Installed, needs: Container, denials: Denials) -> None:
+    assert "lid-176" in alone(installed, needs.domain, "models", "ls", "/volume")
     assert denials() == []
-    assert "Permission denied" in alone(confined, needs.domain, "models", "touch", "/volume/planted")
+    assert "Permission denied" in alone(installed, needs.domain, "models", "touch", "/volume/planted")
     assert any("{ write }" in line and "ai_semble_models_file_t" in line for line in denials())
 
 
@@ -189,22 +176,22 @@ def test_models_are_read_and_never_written(confined: Installed, needs: Container
     control="Its SELinux domain, container_t, may not read the type of that volume",
     file="security/selinux/ai_semble.cil",
 )
-def test_a_container_of_another_project_reads_no_datasets(confined: Installed) -> None:
-    assert "Permission denied" in alone(confined, "container_t", "data", "ls", "/volume")
+def test_a_container_of_another_project_reads_no_datasets(installed: Installed) -> None:
+    assert "Permission denied" in alone(installed, "container_t", "data", "ls", "/volume")
 
 
-def test_what_a_container_writes_is_read_by_the_next_one(confined: Installed, denials: Denials) -> None:
+def test_what_a_container_writes_is_read_by_the_next_one(installed: Installed, denials: Denials) -> None:
     domain = "ai_semble_data_processor_t"
     write = "mkdir -p /volume/kept && echo kept > /volume/kept/file"
-    assert alone(confined, domain, "data", "bash", "-c", write) == ""
+    assert alone(installed, domain, "data", "bash", "-c", write) == ""
     assert (
-        alone(confined, domain, "data", "bash", "-c", "cat /volume/kept/* && rm -r /volume/kept") == "kept\n"
+        alone(installed, domain, "data", "bash", "-c", "cat /volume/kept/* && rm -r /volume/kept") == "kept\n"
     )
     assert denials() == []
 
 
-def test_models_are_still_fetched(confined: Installed, denials: Denials) -> None:
-    confined.deploy("models", "list")
+def test_models_are_still_fetched(installed: Installed, denials: Denials) -> None:
+    installed.deploy("models", "list")
     write = "touch /volume/fetched && rm /volume/fetched"
-    assert alone(confined, "ai_semble_models_fetcher_t", "models", "bash", "-c", write) == ""
+    assert alone(installed, "ai_semble_models_fetcher_t", "models", "bash", "-c", write) == ""
     assert denials() == []

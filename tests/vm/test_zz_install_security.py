@@ -13,6 +13,8 @@ from ai_semble.topology import SERVICES
 from tests.hosts.host import Host
 from tests.support.securing import FOLDER, PORT, PROFILES, put_scripts, secure, status
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.fixture(scope="module")
 def secured(host: Host) -> Iterator[Host]:
