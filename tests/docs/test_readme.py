@@ -14,6 +14,7 @@ import pytest
 from tests.docs.answers import ELLIPSIS, differences, parse, values
 from tests.docs.pages import ENGLISH, REPOSITORY, Block, blocks, read
 from tests.docs.terminal import folder_like_the_checkout, type_in
+from tests.support.fake_service import wait_until
 from tests.support.worlds import World
 from tests.support.worlds import world as open_world
 
@@ -27,7 +28,13 @@ def world(tmp_path_factory: pytest.TempPathFactory, models_dir: str) -> Iterator
     with open_world("inprocess", folder, Path(models_dir)) as made:
         picture = REPOSITORY / "docs" / "images" / "astronaut.jpg"
         (made.files / "image.jpg").write_bytes(picture.read_bytes())
+        wait_until(lambda: health(made)["status"] == "ready", "every service is ready", 120)
         yield made
+
+
+def health(made: World) -> dict[str, Any]:
+    told: dict[str, Any] = httpx.get(f"{made.url}/health", timeout=60).json()
+    return told
 
 
 def typed(page: str, language: str) -> list[Block]:
