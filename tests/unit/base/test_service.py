@@ -17,7 +17,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict
 
-from ai_semble.config import Config, ServerConfig
+from ai_semble.config import Config, LlmConfig, ServerConfig
 from ai_semble.errors import Overloaded
 from ai_semble.logs import configure_logs
 from ai_semble.schemas.health import State
@@ -27,6 +27,7 @@ from tests.support.raw_http import connection, head
 from tests.support.serving import serving
 
 TOKEN = "the-token-of-this-test"
+OWN_NAME = "ai-semble-llm.dns.podman"
 
 
 class Number(BaseModel):
@@ -84,7 +85,9 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 def application() -> FastAPI:
     runtime = Runtime.create(
-        "llm", Config(server=ServerConfig(max_body_bytes=1000, max_requests=5)), token=TOKEN
+        "llm",
+        Config(server=ServerConfig(max_body_bytes=1000, max_requests=5), llm=LlmConfig(address=OWN_NAME)),
+        token=TOKEN,
     )
     return create_service_app(
         runtime,
@@ -109,6 +112,12 @@ def test_a_good_request_is_answered_with_a_request_id(client: httpx.Client) -> N
     answer = client.post("/double", json={"number": 4})
     assert answer.json() == {"double": 8}
     assert len(answer.headers["x-request-id"]) == 32
+
+
+def test_it_answers_to_the_name_that_the_gateway_calls_it_by_and_to_no_siblings(client: httpx.Client) -> None:
+    names = (f"{OWN_NAME}:8081", "ai-semble-nlp.dns.podman:8083", "ai-semble-llm")
+    answers = [client.get("/health", headers={"Host": name}).status_code for name in names]
+    assert answers == [200, 403, 403]
 
 
 def test_the_callers_request_id_is_kept_when_it_is_harmless(client: httpx.Client) -> None:
