@@ -26,6 +26,7 @@
 #   --coverage     measure what the tests reach; the report is printed, and written to htmlcov/
 #
 # Examples: ./scripts/run-tests.sh unit -k lifecycle -x
+#           ./scripts/run-tests.sh unit tests/unit/embedded/test_view.py
 #           ./scripts/run-tests.sh integration --target=embedded
 # Variables: AI_SEMBLE_TEST_MODELS, a folder with the default models (default: your own, filled when needed);
 #   AI_SEMBLE_TEST_DEBIAN_MIRROR, where the packages of the hosts come from.
@@ -112,13 +113,26 @@ run_lint() {
   step "generated files" pytest --quiet tests/docs -k fresh
 }
 
-run_unit() { tier unit tests/unit "$@"; }
-run_contract() { tier contract tests/contract "$@"; }
-run_shell() { tier shell tests/shell "$@"; }
-run_docs() { tier docs tests/docs "$@"; }
+run_unit() { of_folder unit "$@"; }
+run_contract() { of_folder contract "$@"; }
+run_shell() { of_folder shell "$@"; }
+run_docs() { of_folder docs "$@"; }
 run_load() { step load python -m tests.load "$@"; }
 run_integration() { on_target integration "$@"; }
 run_attacks() { on_target attacks "$@"; }
+
+# of_folder TIER PYTEST_OPTION... - a tier that is one folder, or only those of its tests that are named
+of_folder() {
+  local name="$1" option
+  shift
+  for option in "$@"; do
+    if [[ "$option" == "tests/$name/"* ]]; then
+      tier "$name" "$@"
+      return
+    fi
+  done
+  tier "$name" "tests/$name" "$@"
+}
 
 # on_target TIER PYTEST_OPTION... - a tier of the whole platform, wherever TARGET says that it runs
 on_target() {

@@ -69,6 +69,12 @@ def test_pytest_options_are_handed_on(shell: Shell, checkout: Path) -> None:
     assert said == ["ai-semble models pull", "pytest --quiet tests/unit -k a and b -x"]
 
 
+def test_a_named_file_is_tested_instead_of_its_folder(shell: Shell, checkout: Path) -> None:
+    status, said, _ = run(shell, checkout, "unit", "tests/unit/base/test_cli.py", "-x")
+    assert status == 0
+    assert said[-1] == "pytest --quiet tests/unit/base/test_cli.py -x"
+
+
 def test_coverage_measures_and_reports(shell: Shell, checkout: Path) -> None:
     _, said, _ = run(shell, checkout, "unit", "--coverage")
     assert "coverage run -m pytest --quiet tests/unit" in said

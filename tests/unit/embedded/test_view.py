@@ -38,9 +38,9 @@ def environment(state: State = State.READY, reason: str = "All is well.") -> Sur
     return Survey("default", 1, 1.0, tuple(seen))
 
 
-def terminal() -> tuple[Console, io.StringIO]:
+def terminal(width: int = 80) -> tuple[Console, io.StringIO]:
     text = io.StringIO()
-    return Console(file=text, width=80), text
+    return Console(file=text, width=width), text
 
 
 def test_what_a_start_ends_with_fits_80_columns_and_no_name_is_cut() -> None:
@@ -52,6 +52,17 @@ def test_what_a_start_ends_with_fits_80_columns_and_no_name_is_cut() -> None:
         (line,) = [line for line in screen.splitlines() if line.startswith(name) and MODELS[0] in line]
         assert line.endswith(f"{', '.join(MODELS)} on cpu")
     assert "…" not in screen
+
+
+def test_a_wide_terminal_has_models_and_device_in_the_table() -> None:
+    console, text = terminal(width=160)
+    show_started(console, environment())
+    screen, _, _ = text.getvalue().partition("Embedded mode")
+    headings = ["service", "port", "state", "model", "device", "memory", "up", "restarts"]
+    assert screen.splitlines()[2].split() == headings
+    for name in SERVICES:
+        (line,) = [line for line in screen.splitlines() if line.startswith(name)]
+        assert f"{', '.join(MODELS)}  cpu " in line
 
 
 def test_a_command_in_a_reason_stays_in_one_line() -> None:

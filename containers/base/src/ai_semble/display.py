@@ -25,13 +25,19 @@ def model_lines(services: Iterable[tuple[str, ServiceHealth | None]]) -> Iterato
     """For each service that has models: which it runs, and where. Names in a table would be cut off."""
     told = [(name, health) for name, health in services if health is not None and health.models]
     for number, (name, health) in enumerate(told):
-        is_loaded = any(model.device for model in health.models)
-        device = f" on {health.device}" if is_loaded else ""
-        yield Text.assemble("" if number else "\n", (f"{name:<16}", "dim"), models(health), (device, "dim"))
+        place = f" on {device(health)}" if device(health) else ""
+        yield Text.assemble("" if number else "\n", (f"{name:<16}", "dim"), models(health), (place, "dim"))
 
 
-def models(health: ServiceHealth) -> str:
+def device(health: ServiceHealth | None) -> str:
+    """Where its models compute, as soon as one is loaded."""
+    return health.device if health and any(model.device for model in health.models) else ""
+
+
+def models(health: ServiceHealth | None) -> str:
     """Names of the loaded models, and how many more wait for their first use."""
+    if health is None:
+        return ""
     loaded = [model.name for model in health.models if model.state is ModelState.LOADED]
     waiting = len(health.models) - len(loaded)
     more = f"{waiting} at first use" if waiting else ""

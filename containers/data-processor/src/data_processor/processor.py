@@ -140,10 +140,10 @@ class Processor:
 
     def _work(self, job: Job, ticket: Ticket, asked: float) -> Answer:
         """In a thread of the pool."""
-        queued_ms = (time.perf_counter() - asked) * 1000
+        queue_ms = (time.perf_counter() - asked) * 1000
         left = self.store.room.left()
         limits = replace(job.limits, spill=min(job.limits.spill, left), longest_file=left)
-        job = replace(job, limits=limits, parameters={**job.parameters, "queued_ms": round(queued_ms, 2)})
+        job = replace(job, limits=limits, parameters={**job.parameters, "queue_ms": round(queue_ms, 2)})
         folder = Path(job.folder)
         unread: dict[str, str] = {}
 

@@ -11,20 +11,24 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from ai_semble.display import STYLES, model_lines, show_first_call, size, span
+from ai_semble.display import STYLES, device, model_lines, models, show_first_call, size, span
 from ai_semble.embedded.survey import Seen, Survey
-from ai_semble.topology import ORCHESTRATOR
+from ai_semble.topology import LLM, ORCHESTRATOR
 
 ISOLATION = (
     "Embedded mode: nothing isolates these services from each other or from your files.\n"
     "The pod does, where there is Podman: ./scripts/setup.sh && ./scripts/deploy.sh start"
 )
 
+# Columns: what a table wants is asked as if there were so many.
+UNBOUNDED = 1000
 
-def table(found: Survey, now: float) -> Table:
-    """One row a service."""
+
+def table(found: Survey, now: float, *, wide: bool) -> Table:
+    """One row a service; a wide one has its models and their device, too."""
     rows = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for heading in ("service", "port", "state"):
+    names = ("model", "device") if wide else ()
+    for heading in ("service", "port", "state", *names):
         rows.add_column(heading, no_wrap=True)
     for heading in ("memory", "up", "restarts"):
         rows.add_column(heading, justify="right", no_wrap=True)
@@ -33,12 +37,13 @@ def table(found: Survey, now: float) -> Table:
             seen.name,
             str(seen.port),
             Text(seen.state, STYLES.get(seen.state, "cyan")),
+            *(cell(seen.health) for cell in (models, device) if wide),
             size(seen.memory_bytes),
             uptime(seen, now),
             str(seen.kept.restarts) if seen.kept else "",
         )
     total = sum(seen.memory_bytes for seen in found.services)
-    rows.add_row("", "", "", Text(size(total), "dim"), "", "")
+    rows.add_row(*("" for _ in ("service", "port", "state", *names)), Text(size(total), "dim"))
     return rows
 
 
@@ -79,9 +84,14 @@ def show_status(console: Console, found: Survey) -> None:
         console.print("Start it: ./scripts/deploy.sh start --embedded", style="dim")
         return
     console.print()
-    console.print(table(found, now))
-    named = model_lines((seen.name, seen.health) for seen in found.services)
-    for text in (*named, *troubles(found, now)):
+    whole = table(found, now, wide=True)
+    if console.measure(whole, options=console.options.update(max_width=UNBOUNDED)).maximum <= console.width:
+        console.print(whole)
+    else:
+        console.print(table(found, now, wide=False))
+        for line in model_lines((seen.name, seen.health) for seen in found.services):
+            console.print(line, soft_wrap=True)
+    for text in troubles(found, now):
         console.print(text, soft_wrap=True)
 
 
@@ -103,9 +113,9 @@ def show_started(console: Console, found: Survey) -> None:
     show_status(console, found)
     console.print()
     console.print(ISOLATION, style="dim", highlight=False, soft_wrap=True)
-    for seen in found.services:
-        if seen.name == ORCHESTRATOR.name and seen.serves:
-            show_first_call(console, seen.port)
+    by_name = {seen.name: seen for seen in found.services}
+    if by_name[ORCHESTRATOR.name].serves and by_name[LLM.name].is_well:
+        show_first_call(console, by_name[ORCHESTRATOR.name].port)
 
 
 class Progress:

@@ -63,7 +63,7 @@ class Rows(BaseModel):
 class Timings(BaseModel):
     """Where the time went, in milliseconds."""
 
-    queued_ms: float = Field(description="Waiting for its turn.")
+    queue_ms: float = Field(description="Waiting for its turn.")
     read_ms: float = Field(description="Opening the data; inline records are read here.")
     compute_ms: float = Field(description="Computing, and writing the dataset if one was asked for.")
     total_ms: float = Field(description="The three together.")

@@ -29,7 +29,7 @@ OUTPUT = "output"
 @dataclass
 class _Clock:
     started: float
-    queued_ms: float
+    queue_ms: float
     read_ms: float = 0.0
 
     def since(self) -> float:
@@ -40,7 +40,7 @@ def process(
     body: bytes, parameters: Mapping[str, Any], session: Session, folder: Path, adapter: TypeAdapter[Any]
 ) -> Answer:
     """The answer of one request. Raises what its operation raises, InvalidRequest, MalformedBody."""
-    clock = _Clock(time.perf_counter(), parameters.get("queued_ms", 0.0))
+    clock = _Clock(time.perf_counter(), parameters.get("queue_ms", 0.0))
     request = validated(body, adapter)
     table = _input(request, parameters.get("upload"), session, folder)
     clock.read_ms = clock.since()
@@ -157,10 +157,10 @@ def _answer(
 ) -> Answer:
     total_ms = clock.since()
     timings = {
-        "queued_ms": clock.queued_ms,
+        "queue_ms": clock.queue_ms,
         "read_ms": round(clock.read_ms, 2),
         "compute_ms": round(total_ms - clock.read_ms, 2),
-        "total_ms": round(clock.queued_ms + total_ms, 2),
+        "total_ms": round(clock.queue_ms + total_ms, 2),
     }
     body = dumps({"operation": request.operation, "result": result, "rows": rows, "timings": timings})
     facts = {
