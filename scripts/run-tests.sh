@@ -106,7 +106,7 @@ run_lint() {
   local scripts=(scripts/*.sh scripts/lib/*.sh scripts/lib/backends/*.sh scripts/checks/*.sh scripts/security/*.sh containers/base/build/* containers/base/healthy .ci/run)
   step "ruff check" ruff check .
   step "ruff format" ruff format --check --quiet .
-  step "mypy" mypy containers/*/src tests scripts/lib/*.py
+  step "mypy" mypy containers/*/src clients/python/src tests scripts/lib/*.py
   step "shellcheck" shellcheck --external-sources "${scripts[@]}"
   step "shfmt" shfmt --diff -i 2 -ci "${scripts[@]}"
   step "pip-audit" python scripts/lib/audit.py

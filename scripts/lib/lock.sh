@@ -3,12 +3,12 @@
 #
 # Usage: ./scripts/lib/lock.sh [--upgrade]
 #
-# Reads the pyproject.toml of the workspace and of each member, and writes
+# Reads the pyproject.toml of the workspace, of each member and of the client, and writes
 #   containers/requirements-embedded.txt     all services in one environment
 #   containers/<member>/requirements.txt     one member alone, for its image
 #   containers/ai-services/requirements-<service>.txt   one of its services alone, for its image
 #   containers/<member>/requirements-build.txt          what the member is built with, and is in no image
-#   requirements-dev.txt                     all services and the tools of the tests
+#   requirements-dev.txt                     all services, the client, and the tools of the tests
 # Versions that are pinned already stay; --upgrade takes the newest ones.
 # The results hold no address of a package index and no path of this machine.
 set -euo pipefail
@@ -33,7 +33,8 @@ main() {
   for member in "${MEMBERS[@]}"; do
     projects+=("containers/$member/pyproject.toml")
   done
-  pin requirements-dev.txt "${projects[@]}" --all-extras scripts/lib/build.in --group pyproject.toml:dev
+  pin requirements-dev.txt "${projects[@]}" clients/python/pyproject.toml --all-extras scripts/lib/build.in \
+    --group pyproject.toml:dev
   options+=(--constraints requirements-dev.txt)
   pin containers/requirements-embedded.txt "${projects[@]}" --all-extras scripts/lib/build.in scripts/lib/embedded.in \
     --no-emit-package scipy # treelite's, which is never imported

@@ -38,7 +38,7 @@ def type_in(language: str, blocks: Sequence[Block], world: World, folder: Path) 
         _INTERPRETERS[language],
         input="".join(_here(block.text, world) + _ENDS[language] for block in blocks),
         cwd=folder,
-        env=dict(world.variables),
+        env=_variables(world, folder),
         capture_output=True,
         text=True,
         timeout=300,
@@ -52,9 +52,19 @@ def type_in(language: str, blocks: Sequence[Block], world: World, folder: Path) 
 
 
 def folder_like_the_checkout(folder: Path) -> Path:
-    """A folder to type in, with the documents' pictures where the commands look for them."""
+    """A folder to type in, with the documents' pictures where the commands look for them, and the client."""
     (folder / "docs").symlink_to(REPOSITORY / "docs")
+    program = folder / "bin" / "ai-semble"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m ai_semble_client "$@"\n', encoding="utf-8")
+    program.chmod(0o755)
     return folder
+
+
+def _variables(world: World, folder: Path) -> dict[str, str]:
+    """As after the client was installed; where this world is stands in its variable."""
+    client = {"PYTHONPATH": str(REPOSITORY / "clients" / "python" / "src"), "AI_SEMBLE_URL": world.url}
+    return {**world.variables, **client, "PATH": f"{folder / 'bin'}:{world.variables['PATH']}"}
 
 
 def _here(text: str, world: World) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-CONTAINERS = Path(__file__).parents[2] / "containers"
-SOURCES = sorted(CONTAINERS.glob("*/src/**/*.py"))
+REPOSITORY = Path(__file__).parents[2]
+SOURCES = sorted([*REPOSITORY.glob("containers/*/src/**/*.py"), *REPOSITORY.glob("clients/*/src/**/*.py")])
 
 # Which of our packages a package may import. Services meet only in `ai_semble` and over HTTP.
 MAY_IMPORT = {
@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "ai_services.llm": {"ai_semble", "ai_services.models", "ai_services.llm"},
     "ai_services.vision": {"ai_semble", "ai_services.models", "ai_services.vision"},
     "ai_services.nlp": {"ai_semble", "ai_services.models", "ai_services.nlp"},
+    "ai_semble_client": {"ai_semble_client"},
 }
 OURS = ("ai_semble", "orchestrator", "data_processor", "ai_services")
 # Each of these can run code that stands in the data it reads.
