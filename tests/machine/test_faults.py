@@ -13,6 +13,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
+from ai_semble.config import ResourcesConfig
 from ai_semble.topology import SERVICES
 from tests.hosts.environment import Installed
 from tests.machine.belongings import DATASET, JOB, Belongings, eventually, is_well, leave, long_jobs
@@ -89,7 +90,7 @@ def test_a_reboot_brings_everything_back_without_a_login(
 
 @pytest.fixture
 def small_volumes(running: Installed) -> Iterator[dict[str, Volume]]:
-    """The volumes of data and jobs on disks with little room left."""
+    """The volumes of data and jobs on disks with little room left, of which nothing is set aside."""
     if running.host.recipe.backend != "quadlet":
         pytest.skip(
             "what a service does about a full disk is the same under every Podman; run --host=debian13"
@@ -98,11 +99,13 @@ def small_volumes(running: Installed) -> Iterator[dict[str, Volume]]:
     running.deploy("stop")
     for volume in volumes.values():
         volume.shrink()
+    running.configure("resources", "keep_free_disk", "0")
     running.deploy("start")
     yield volumes
     running.deploy("stop")
     for volume in volumes.values():
         volume.restore()
+    running.configure("resources", "keep_free_disk", str(ResourcesConfig().keep_free_disk))
     running.deploy("start")
 
 
