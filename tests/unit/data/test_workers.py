@@ -123,6 +123,14 @@ def test_what_needs_too_much_memory_is_an_answer_not_a_crash(
     assert orjson.loads(run(workers, folder, sql("SELECT 1 AS x")).body)["rows"]["total"] == 1
 
 
+def test_a_body_that_needs_too_much_memory_is_told_as_such(workers: Workers, folder: Path) -> None:
+    """The parser itself then ends by SIGSEGV."""
+    body = b'{"operation": "analyze", "data": {"records": [' + b'{"a":[]},' * 8_000_000 + b"{}]}}"
+    limits = Limits(**{**vars(LIMITS), "memory": 64 * MIB})
+    with pytest.raises(MemoryLimitExceeded):
+        workers.run(Job("process", str(folder), limits, {}, body), dict, Ticket())
+
+
 @attack(
     threat="A query fills the disk with what does not fit into memory",
     control="`data.spill_limit`, kept by DuckDB in the folder of the job",

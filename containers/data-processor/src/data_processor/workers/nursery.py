@@ -2,7 +2,7 @@
 
 `python -m data_processor.workers.nursery FD` serves one service over the socket FD, a message each:
   in   {"fork": id} with the worker's end of a socket    {"kill": id}
-  out  {"ready": true}    {"ended": id, "signal": n or 0}
+  out  {"ready": true}    {"ended": id, "signal": n or 0, "memory": the most bytes that it had}
 It ends when the service does. It has one thread and no secrets: its environment is bare.
 """
 
@@ -105,11 +105,12 @@ class Nursery:
 
     def _reap(self) -> None:
         while self._workers:
-            pid, status = os.waitpid(-1, os.WNOHANG)
+            pid, status, usage = os.wait4(-1, os.WNOHANG)
             if pid == 0:
                 return
             by_signal = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-            ended = {"ended": self._workers.pop(pid), "signal": by_signal}
+            memory = usage.ru_maxrss * 1024
+            ended = {"ended": self._workers.pop(pid), "signal": by_signal, "memory": memory}
             self._control.send(orjson.dumps(ended))
 
 

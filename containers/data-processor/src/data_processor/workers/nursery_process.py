@@ -19,11 +19,12 @@ _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "LD_LIBRARY_PATH")
 
 
 class End:
-    """That a worker ended, and by which signal (0 for none)."""
+    """That a worker ended, by which signal (0 for none), and the most memory that it had, in bytes."""
 
     def __init__(self) -> None:
         self.happened = threading.Event()
         self.signal = 0
+        self.memory = 0
 
 
 class NurseryProcess:
@@ -88,7 +89,7 @@ class NurseryProcess:
             while message := self._control.recv(MAX_MESSAGE):
                 notice = orjson.loads(message)
                 ended = self._ends.pop(notice["ended"])
-                ended.signal = notice["signal"]
+                ended.signal, ended.memory = notice["signal"], notice["memory"]
                 ended.happened.set()
         except OSError:
             pass  # closed under us

@@ -21,6 +21,7 @@ from data_processor.workers.nursery_process import End, NurseryProcess
 
 log = get_logger(__name__)
 GONE_S = 10
+_BROKEN = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT)
 _BESIDE_ROWS = 64 * MIB  # for what an answer has beside its rows: columns, findings
 
 Respond = Callable[[Mapping[str, Any]], Mapping[str, Any]]
@@ -208,7 +209,8 @@ def _error_of(header: Mapping[str, Any]) -> AiSembleError:
 def _died(ended: End, job: Job) -> AiSembleError:
     """Why a worker that gave no answer is gone."""
     ended.happened.wait(GONE_S)
-    if ended.signal == signal.SIGKILL:  # by the kernel, out of memory
+    # By the kernel; or by itself, since some libraries do not look whether they were given memory.
+    if ended.signal == signal.SIGKILL or (ended.signal in _BROKEN and ended.memory > job.limits.memory):
         return MemoryLimitExceeded(f"The operation needed more than {job.limits.memory} bytes of memory")
     if ended.signal == signal.SIGXCPU:
         return DeadlineExceeded("The operation was stopped after its share of processor time")
