@@ -9,6 +9,7 @@ failure: a checkout is to be tested without a network, too. What is found is, un
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +22,10 @@ from typing import Any
 REPOSITORY = Path(__file__).parents[2]
 TIME_LIMIT_S = 300
 # What pip-audit dies of when nobody answers.
-UNREACHED = ("ConnectionError", "Could not connect", "not redirecting properly", "ServiceError", "Timeout")
+UNREACHED = (
+    "ConnectionError", "Could not connect", "JSONDecodeError", "Max retries exceeded", "not redirecting properly",
+    "ProxyError", "ServiceError", "SSLError", "Timeout",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ def pip_audit(files: Sequence[Path]) -> list[dict[str, Any]]:
     options = ("--require-hashes", "--disable-pip", "--progress-spinner=off", "--format=json", "--timeout=10")
     try:
         done = subprocess.run(  # noqa: S603 - the words are ours
-            ["pip-audit", *options, *named],  # noqa: S607 - of the environment that runs this
+            [_program(), *options, *named],
             capture_output=True,
             text=True,
             timeout=TIME_LIMIT_S,
@@ -92,6 +96,11 @@ def pip_audit(files: Sequence[Path]) -> list[dict[str, Any]]:
     if all("skip_reason" in pin for pin in told):
         raise NotReached("what answers for PyPI here knows none of the packages")
     return told
+
+
+def _program() -> str:
+    """That of the environment, also where its programs are not in PATH."""
+    return shutil.which("pip-audit") or str(Path(sys.executable).with_name("pip-audit"))
 
 
 def findings(told: Iterable[Mapping[str, Any]]) -> list[Finding]:

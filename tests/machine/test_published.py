@@ -47,21 +47,25 @@ def publishing(running: Installed) -> Iterator[Installed]:
     if host.recipe.backend == "kube":
         pytest.skip("Debian 12 has nothing that makes keys for such signatures; run with --host=debian13")
     host.run(
-        f"""apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq install docker-registry skopeo
-        systemctl disable --now docker-registry; mkdir --parents /srv/{SERVER} && cat >/srv/{SERVER}.yml
+        f"""set -e
+        apt-get -qq update; DEBIAN_FRONTEND=noninteractive apt-get -qq install docker-registry skopeo
+        systemctl disable --now docker-registry; mkdir --parents /srv/{SERVER}; cat >/srv/{SERVER}.yml
         systemd-run --quiet --unit={SERVER} docker-registry serve /srv/{SERVER}.yml""",
         user="root",
         input=SETTINGS,
         timeout=300,
     )
-    host.run("mkdir -p keys ~/.config/containers/registries.d && echo secret >keys/passphrase")
-    host.run("skopeo generate-sigstore-key --output-prefix keys/ai-semble --passphrase-file keys/passphrase")
-    for name, text in FILES.items():
-        host.run(f"cat >~/.config/containers/{name}", input=text)
-    yield running
     files = " ".join(f"~/.config/containers/{name}" for name in FILES)
-    host.run(f"rm -r {files} ~/.config/containers/registries.d keys")
-    host.run(f"systemctl stop {SERVER}; rm -r /srv/{SERVER} /srv/{SERVER}.yml", user="root")
+    try:
+        host.run("mkdir -p keys ~/.config/containers/registries.d && echo secret >keys/passphrase")
+        make_keys = "skopeo generate-sigstore-key --output-prefix keys/ai-semble"
+        host.run(f"{make_keys} --passphrase-file keys/passphrase")
+        for name, text in FILES.items():
+            host.run(f"cat >~/.config/containers/{name}", input=text)
+        yield running
+    finally:
+        host.run(f"rm -rf {files} ~/.config/containers/registries.d keys")
+        host.run(f"systemctl stop {SERVER}; rm -r /srv/{SERVER} /srv/{SERVER}.yml", user="root")
 
 
 def publish(host: Host, version: str, signed: bool) -> str:

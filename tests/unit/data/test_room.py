@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -87,6 +90,31 @@ def test_what_an_operation_writes_leaves_some_of_the_disk_free(
     assert refused(client.post("/data/process", json=body, timeout=60))
     assert used(tmp_path / "data") == 0
     assert names(client) == []
+
+
+def test_several_operations_at_once_leave_some_of_the_disk_free(client: httpx.Client, tmp_path: Path) -> None:
+    """Each would find room for its file alone; the disk is looked at while they run."""
+    query = "SELECT md5(i::VARCHAR) AS a FROM range(170000) t(i)"
+    bodies = [
+        {"operation": "sql", "query": query, "output": {"dataset": f"large-{number}", "format": "csv"}}
+        for number in range(4)
+    ]
+    most, done = 0, threading.Event()
+
+    def watch() -> None:
+        nonlocal most
+        while not done.is_set():
+            with suppress(FileNotFoundError):
+                most = max(most, used(tmp_path / "data"))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    with ThreadPoolExecutor(4) as callers:
+        answers = list(callers.map(lambda body: client.post("/data/process", json=body), bodies))
+    done.set()
+    watcher.join()
+    assert all(refused(answer) for answer in answers)
+    assert most <= ROOM
 
 
 def test_where_no_room_is_left_datasets_are_read_and_deleted(client: httpx.Client, tmp_path: Path) -> None:

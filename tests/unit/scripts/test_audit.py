@@ -56,6 +56,9 @@ def test_sound_pins_pass_without_a_word(
         ([UNKNOWN], "No known vulnerabilities found"),
         ("", "requests.exceptions.ConnectionError: Failed to resolve 'pypi.org'"),
         ("", "ERROR:pip_audit._cli:Could not connect to PyPI's vulnerability feed"),
+        ("", "requests.exceptions.ProxyError: Tunnel connection failed: 403 Forbidden"),
+        ("", "requests.exceptions.SSLError: certificate verify failed: self-signed certificate in chain"),
+        ("", "requests.exceptions.JSONDecodeError: Expecting value: line 1 column 1 (char 0)"),
     ],
 )
 def test_without_an_answer_that_is_said_and_no_failure(

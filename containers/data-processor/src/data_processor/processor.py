@@ -36,12 +36,20 @@ class Processor:
     """Runs operations in workers, a bounded number at once, and keeps what they find and make."""
 
     def __init__(
-        self, store: DatasetStore, workers: Workers, pool: WorkPool, limits: Limits, metrics: Metrics
+        self,
+        store: DatasetStore,
+        workers: Workers,
+        pool: WorkPool,
+        limits: Limits,
+        metrics: Metrics,
+        concurrency: int,
     ) -> None:
         self.store = store
         self._workers = workers
         self._pool = pool
         self._limits = limits
+        # Each operation may spill, and write a file beside.
+        self._shares = 2 * concurrency
         self._seconds = metrics.histogram(
             "ai_semble_data_operation_duration_seconds",
             "Time of an operation, its turn included.",
@@ -141,8 +149,8 @@ class Processor:
     def _work(self, job: Job, ticket: Ticket, asked: float) -> Answer:
         """In a thread of the pool."""
         queue_ms = (time.perf_counter() - asked) * 1000
-        left = self.store.room.left()
-        limits = replace(job.limits, spill=min(job.limits.spill, left), longest_file=left)
+        share = self.store.room.left() // self._shares
+        limits = replace(job.limits, spill=min(job.limits.spill, share), longest_file=share)
         job = replace(job, limits=limits, parameters={**job.parameters, "queue_ms": round(queue_ms, 2)})
         folder = Path(job.folder)
         unread: dict[str, str] = {}
