@@ -13,7 +13,10 @@ step_open() {
   kind="$(active)"
   heading "open port $1/tcp to other machines"
   case "$kind" in
-    none) note "no firewall is active here: nothing keeps anybody from port $1, and there is nothing to open" ;;
+    none)
+      note "no firewall is active here that keeps everybody from port $1, so there is nothing to open"
+      places "$1" | while read -r _ line; do note "$line"; done
+      ;;
     unreadable) note "only root can read the rules of nftables: sudo ./scripts/install-security.sh --dry-run --open-port $1" ;;
     *)
       note "the firewall is $kind"
@@ -56,7 +59,7 @@ active() {
     echo firewalld
   elif command -v ufw >/dev/null && grep -qsx 'ENABLED=yes' /etc/ufw/ufw.conf; then
     echo ufw
-  elif command -v nft >/dev/null && [[ -n "$(nft --handle list ruleset 2>/dev/null | awk -f "$PLACES")" ]]; then
+  elif places '' | grep -v '^# ' >/dev/null; then
     echo nftables
   elif ((EUID != 0)) && systemctl is-active --quiet nftables 2>/dev/null; then
     echo unreadable
@@ -65,12 +68,21 @@ active() {
   fi
 }
 
+# places PORT - what nftables.awk says of the rules; nothing where there are none, or where only root may read them
+places() {
+  if command -v nft >/dev/null; then { nft --handle list ruleset 2>/dev/null || true; } | awk -v port="$1" -f "$PLACES"; fi
+}
+
 open_firewalld() {
-  local zones zone when
+  local zones zone interfaces when
   zones="$(outer_zones)" || die "firewalld does not answer" "systemctl status firewalld says more."
-  note "it is opened in ${zones//$'\n'/, }"
-  # It keeps what holds now apart from what holds after its next start.
-  while read -r zone _; do
+  while read -r zone interfaces; do
+    if keeps_all_out "$zone"; then
+      note "left closed: $zone $interfaces, which keeps everybody out; firewall-cmd --zone=$zone --add-port=$1/tcp opens it"
+      continue
+    fi
+    note "it is opened in $zone $interfaces"
+    # It keeps what holds now apart from what holds after its next start.
     for when in permanent runtime; do
       if is_open_in_firewalld "$when" "$zone" "$1"; then continue; fi
       record firewalld "$when" "$zone" "$1"
@@ -78,6 +90,11 @@ open_firewalld() {
     done
   done <<<"$zones"
 }
+
+target_of() { firewall-cmd --permanent --zone="$1" --get-target 2>/dev/null; }
+
+# keeps_all_out ZONE - as drop and block do: whoever puts an interface into such a one means it
+keeps_all_out() { [[ "$(target_of "$1")" == @(DROP|*REJECT*) ]]; }
 
 # outer_zones - a line `ZONE (INTERFACE...)` for the zone of each interface with an address that other machines can reach.
 # Zones of senders' addresses alone stay as they are: whom they hold, as blocked ones, is their owner's choice.
@@ -89,7 +106,7 @@ outer_zones() {
     # Those that nobody has put into a zone are in the default one.
     zone="$(firewall-cmd --get-zone-of-interface="$interface" 2>/dev/null)" || zone="$default"
     # Some, as that of containers, are open already.
-    if [[ "$(firewall-cmd --permanent --zone="$zone" --get-target 2>/dev/null)" == ACCEPT ]]; then continue; fi
+    if [[ "$(target_of "$zone")" == ACCEPT ]]; then continue; fi
     held[$zone]+="${held[$zone]:+ }$interface"
   done
   if ((${#held[@]} == 0)); then held[$default]="no interface"; fi
@@ -129,7 +146,7 @@ open_nftables() {
       '# '*) note "${command#\# }" ;;
       *) run nft "$command" ;;
     esac
-  done < <(nft --handle list ruleset | awk -v port="$port" -f "$PLACES")
+  done < <(places "$port")
   put_file "$PLACES" "$program"
   again="/bin/sh -c '$nft --handle list ruleset | awk -v port=$port -f $program | $nft -f -'"
   # If this failed without the dash, systemd would count the firewall itself as failed.

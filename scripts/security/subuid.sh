@@ -58,11 +58,15 @@ undo_empty() { if [[ -e "$1" && ! -s "$1" ]]; then run rm "$1"; fi; }
 
 # undo_range NAME FILE START - usermod takes no range from a user who is logged in, so the line is taken out here
 undo_range() {
-  local line="$1:$3:$COUNT"
+  local line="$1:$3:$COUNT" found
   grep -qxF "$line" "$2" || return 0
-  [[ -z "$(files_of_containers "$1")" ]] ||
-    die "$1 has containers or images, which belong to ids of the range in $2" \
+  if ((EUID != 0)) && [[ "$1" != "$(id -un)" ]]; then
+    note "only if $1 has no containers or images, which root can see"
+  else
+    found="$(files_of_containers "$1")"
+    [[ -z "$found" ]] || die "$1 has containers or images, which belong to ids of the range in $2" \
       "As $1, \`podman system reset\` removes them all; then run --uninstall again."
+  fi
   run sed --in-place "/^${line//./\\.}\$/d" "$2"
 }
 
@@ -81,15 +85,18 @@ files_of_containers() {
   echo "$found"
 }
 
-# foreign_file NAME FOLDER... - one in them that is another user's
-foreign_file() { find "${@:2}" ! -user "$1" -print -quit 2>/dev/null || true; }
+# foreign_file NAME FOLDER... - one in them that is another user's. The user chooses the folders, so other disks are not searched.
+foreign_file() { find "${@:2}" -xdev ! -user "$1" -print -quit 2>/dev/null || true; }
 
 # container_folders NAME - where Podman keeps the user's images, containers and volumes, which its settings and those of the
 # user's login may say
 container_folders() {
   local ask=(bash --login -c $'podman info --format "{{.Store.GraphRoot}}\n{{.Store.VolumePath}}"')
-  # In a unit of its own, nothing that Podman starts stays behind.
-  if ((EUID == 0)); then ask=(systemd-run --quiet --pipe --wait --collect --uid="$1" --property=PrivateTmp=yes "${ask[@]}"); fi
+  # In a unit of its own, nothing that Podman starts stays behind, and a profile that never ends is ended.
+  if ((EUID == 0)); then
+    ask=(systemd-run --quiet --pipe --wait --collect --uid="$1" --property=PrivateTmp=yes
+      --property=RuntimeMaxSec=60 --property=TimeoutStopSec=10 "${ask[@]}")
+  fi
   # A profile may say more; and what begins otherwise would be a word of find.
   "${ask[@]}" </dev/null 2>/dev/null | grep '^/' | tail -n 2
 }

@@ -196,8 +196,16 @@ def test_nftables_is_opened_where_all_are_kept_out_behind_what_keeps_out_some(sh
         f"insert rule inet numbers input handle 3 {rule}",
         f"insert rule inet numbers both handle 5 {rule}",
     ]
-    assert "# in ip guard incoming it goes before: ip saddr 192.0.2.4 drop\n" in answer.stdout
-    assert "# in ip zones incoming it goes before: iifname quoted jump public\n" in answer.stdout
+    assert [line for line in answer.stdout.splitlines() if line.startswith("# in ")] == [
+        "# in inet filter input this stands before it: ip saddr @blocked drop",
+        "# in inet filter input this stands before it: ct state new limit rate over 10/second drop",
+        "# in ip guard incoming this stands before it: ip saddr 192.0.2.3 drop",
+        "# in ip guard incoming this stands before it: counter packets 7 bytes 8 jump bans",
+        "# in ip guard incoming it goes before: ip saddr 192.0.2.4 drop",
+        '# in ip zones incoming it goes before: iifname "eth0" jump public',
+        "# in inet numbers input this stands before it: meta l4proto 6 ip saddr 192.0.2.7 reject with tcp reset",
+        "# in inet f2b-table f2b-chain this stays: tcp dport 0-65535 ip saddr 192.0.2.6 reject",
+    ]
 
 
 def test_nftables_is_opened_once(shell: Shell) -> None:
@@ -209,15 +217,123 @@ def test_nftables_is_opened_once(shell: Shell) -> None:
     assert "nft 'insert rule ip guard incoming handle 5 " in answer.stdout
 
 
+def have_rules(shell: Shell, policy: str, *rules: str) -> None:
+    """nftables, with these in the only chain that the kernel asks; the first has the handle 2."""
+    shell.stub("systemctl", "#!/bin/sh\nexit 1\n")
+    numbered = [f"{rule} # handle {number}" for number, rule in enumerate(rules, 2)]
+    asked = ["chain b {", f"type filter hook input priority 0; policy {policy};", *numbered, "}"]
+    led_to = [
+        "chain some {",
+        "ip saddr 192.0.2.9 drop # handle 90",
+        "}",
+        "chain none {",
+        "accept # handle 91",
+        "}",
+    ]
+    lines = "\n".join(["table inet a {", *led_to, *asked, "}"])
+    shell.stub("nft", f"#!/bin/sh\ncat <<'END'\n{lines}\nEND\n")
+
+
 @pytest.mark.parametrize(
-    ("rules", "said"), [("tcp dport 25 reject", "nftables"), ("ip saddr 192.0.2.1 drop", "no firewall")]
+    ("rules", "said"),
+    [
+        ("tcp dport 25 reject", "nftables"),
+        ("ct state invalid,new drop", "nftables"),
+        ("ct state invalid drop", "no firewall"),
+        ("ip saddr 192.0.2.1 drop", "no firewall"),
+    ],
 )
 def test_rules_that_keep_out_some_senders_alone_are_no_firewall(shell: Shell, rules: str, said: str) -> None:
-    shell.stub("systemctl", "#!/bin/sh\nexit 1\n")
-    chain = f"type filter hook input priority 0; policy accept;\n{rules} # handle 2"
-    shell.stub("nft", f"#!/bin/sh\ncat <<'END'\ntable ip a {{\nchain b {{\n{chain}\n}}\n}}\nEND\n")
+    have_rules(shell, "accept", rules)
     answer = run(shell, "status", script="scripts/security/firewall.sh")
     assert said in answer.stdout
+
+
+def test_what_stays_closed_is_said_where_nothing_keeps_everybody_out(shell: Shell) -> None:
+    have_rules(shell, "accept", "ip saddr != 192.0.2.0/24 drop")
+    answer = run(shell, "open", "8080", script="scripts/security/firewall.sh", SECURITY_DRY="yes")
+    assert "# in inet a b this stays: ip saddr != 192.0.2.0/24 drop\n" in answer.stdout
+    assert not re.search("^nft ", answer.stdout, re.M)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "meta pkttype host limit rate 5/second counter packets 1 bytes 2 reject with icmpx admin-prohibited",
+        "limit rate 10 mbytes/second burst 5 kbytes drop",
+        "meta nfproto ipv4 reject",
+        "fib daddr type local reject",
+        "ct state invalid,new drop",
+        "ct state { invalid, new } drop",
+        "ct state != established | related drop",
+        'iifname != "lo" drop',
+    ],
+)
+@pytest.mark.parametrize("policy", ["drop", "accept"])
+def test_nftables_is_opened_before_what_meets_everybody(shell: Shell, policy: str, rule: str) -> None:
+    have_rules(shell, policy, "tcp dport 22 accept", rule, "counter packets 1 bytes 2")
+    answer = run(shell, "open", "8080", script="scripts/security/firewall.sh", SECURITY_DRY="yes")
+    assert "\nnft 'insert rule inet a b handle 3 " in answer.stdout
+    assert "# in inet a b" not in answer.stdout
+
+
+SOME = [
+    'iifname "guest0" drop',
+    'iif != { "lo", "eth0" } reject',
+    "meta nfproto ipv6 drop",
+    "reject with icmpv6 admin-prohibited",
+    "limit rate over 5/second drop",
+    "tcp dport 8080 ct count over 5 drop",
+    "ip saddr != 192.0.2.0/24 drop",
+    "ct state vmap { established : accept, new : jump some }",
+    'iifname vmap { "lo" : accept, "guest0" : drop }',
+    "iifname vmap @zones",
+    "jump some",
+]
+
+
+@pytest.mark.parametrize("rule", SOME)
+@pytest.mark.parametrize(
+    ("policy", "last", "command"),
+    [
+        ("drop", "tcp dport 22 accept", "add rule inet a b "),
+        ("accept", "drop", "insert rule inet a b handle 3 "),
+    ],
+)
+def test_whom_nftables_keeps_out_by_a_rule_of_their_own_stays_out_and_that_is_said(
+    shell: Shell, policy: str, last: str, command: str, rule: str
+) -> None:
+    have_rules(shell, policy, rule, last)
+    answer = run(shell, "open", "8080", script="scripts/security/firewall.sh", SECURITY_DRY="yes")
+    assert f"\nnft '{command}" in answer.stdout
+    assert f"\n# in inet a b this stands before it: {rule}\n" in answer.stdout
+
+
+@pytest.mark.parametrize("rule", SOME)
+def test_whom_the_opening_lets_past_a_rule_is_said(shell: Shell, rule: str) -> None:
+    have_rules(shell, "accept", "tcp dport 8000-9000 drop", rule)
+    answer = run(shell, "open", "8080", script="scripts/security/firewall.sh", SECURITY_DRY="yes")
+    assert f"\n# in inet a b it goes before: {rule}\n" in answer.stdout
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "tcp dport 25 drop",
+        "udp dport 8080 drop",
+        "meta l4proto udp reject",
+        "ip protocol icmp drop",
+        "icmp type echo-request drop",
+        "ct state invalid drop",
+        "ct state vmap { invalid : drop, established : accept, related : accept }",
+        "jump none",
+    ],
+)
+def test_rules_of_other_packets_are_no_matter(shell: Shell, rule: str) -> None:
+    have_rules(shell, "drop", rule)
+    answer = run(shell, "open", "8080", script="scripts/security/firewall.sh", SECURITY_DRY="yes")
+    assert "\nnft 'add rule inet a b " in answer.stdout
+    assert "# in inet a b" not in answer.stdout
 
 
 FIREWALLD = """#!/bin/sh
@@ -225,8 +341,12 @@ case "$*" in
   --get-default-zone) echo public ;;
   --get-zone-of-interface=wlan0) echo home ;;
   --get-zone-of-interface=podman1) echo trusted ;;
+  --get-zone-of-interface=guest0) echo drop ;;
+  --get-zone-of-interface=guest1) echo block ;;
   --get-zone-of-interface=*) echo no zone; exit 2 ;;
   '--permanent --zone=trusted --get-target') echo ACCEPT ;;
+  '--permanent --zone=drop --get-target') echo DROP ;;
+  '--permanent --zone=block --get-target') echo '%%REJECT%%' ;;
   *--get-target) echo default ;;
   *) exit 1 ;;
 esac
@@ -238,6 +358,8 @@ cat <<'END'
 3: wlan0    inet 198.51.100.10/24 scope global dynamic wlan0
 4: eth1    inet 203.0.113.10/24 scope global eth1
 5: podman1    inet 10.89.0.1/24 scope global podman1
+6: guest0    inet 10.1.0.1/24 scope global guest0
+7: guest1    inet 10.2.0.1/24 scope global guest1
 END
 """
 
@@ -253,7 +375,60 @@ def test_firewalld_is_opened_for_now_and_for_later_in_the_zone_of_each_outer_int
         "firewall-cmd --zone=public --permanent --add-port=8443/tcp",
         "firewall-cmd --zone=public --add-port=8443/tcp",
     ]
-    assert "it is opened in home (wlan0), public (eth0 eth1)\n" in answer.stdout
+    for zone in ("home (wlan0)", "public (eth0 eth1)"):
+        assert f"# it is opened in {zone}\n" in answer.stdout
+    for zone in ("block (guest1)", "drop (guest0)"):
+        assert f"# left closed: {zone}, " in answer.stdout
+
+
+def take_ids_back(shell: Shell, user: str, ids: Path, *as_whom: str) -> subprocess.CompletedProcess[str]:
+    """What a dry run of --uninstall does about a range of this user's."""
+    ids.write_text(f"{user}:100000:65536\n", encoding="utf-8")
+    shell.stub("podman", f"#!/bin/sh\necho asked >>{ids}\n")
+    return within(shell, f"undo_range {user} {ids} 100000", *as_whom)
+
+
+def within(shell: Shell, command: str, *as_whom: str) -> subprocess.CompletedProcess[str]:
+    """A command of the step about subordinate ids."""
+    step = str(CHECKOUT / "scripts/security/subuid.sh")
+    return subprocess.run(
+        [*as_whom, "bash", "-c", f'source "$0" status >/dev/null; {command}', step],
+        env={"PATH": f"{shell.bin}:/usr/bin:/bin", "SECURITY_DRY": "yes", "SECURITY_USER": ""},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_nobody_is_asked_about_the_containers_of_another_user(shell: Shell, tmp_path: Path) -> None:
+    ids = tmp_path / "subuid"
+    answer = take_ids_back(shell, "root", ids, *AS_A_USER)
+    assert "asked" not in ids.read_text(encoding="utf-8")
+    assert "# only if root has no containers or images, which root can see\nsed " in answer.stdout
+
+
+def test_ids_stay_when_a_user_s_podman_does_not_answer_in_time(shell: Shell, tmp_path: Path) -> None:
+    # As systemd does: it ends what has a limit, and waits for the rest.
+    ends = "#!/bin/sh\ncase \"$*\" in *' --property=RuntimeMaxSec='[1-9]*) exit 1 ;; esac\necho /nowhere\n"
+    shell.stub("systemd-run", ends)
+    answer = take_ids_back(shell, "nobody", tmp_path / "subuid", "unshare", "--user", "--map-root-user")
+    assert answer.returncode == 1
+    assert "Podman does not say where it keeps the containers of nobody" in answer.stderr
+    assert not answer.stdout
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to others")
+def test_other_disks_are_not_searched_for_files_of_containers(shell: Shell, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    search = f"foreign_file root {tmp_path}"
+    make = f"touch {disk}/file; chown 12345 {disk}/file"
+    answer = within(shell, f"mount -t tmpfs none {disk}; {make}; {search}", "unshare", "--mount")
+    if "mount" in answer.stderr:
+        pytest.skip(f"nothing can be mounted here: {answer.stderr}")
+    assert (answer.returncode, answer.stdout) == (0, "")
+    assert within(shell, f"{make}; {search}").stdout == f"{disk}/file\n"
 
 
 @pytest.fixture
