@@ -138,6 +138,20 @@ def test_words_reach_the_backend(shell: Shell, words: list[str], handed_over: st
     assert (answer.returncode, answer.stdout) == (0, f"ai-semble {handed_over}\n")
 
 
+def test_packages_from_before_a_pull_tell_the_port_that_is_configured(shell: Shell) -> None:
+    shell.install_embedded()
+    old = """#!/bin/sh
+    case "$*" in
+      'embedded running') ;;
+      'config get orchestrator.port') echo 18080 ;;
+      *) echo "Usage: ai-semble" >&2; exit 2 ;;
+    esac"""
+    (shell.venv / "bin" / "ai-semble").write_text(old, encoding="utf-8")
+    answer = shell.run("deploy.sh", "list")
+    assert answer.stdout.splitlines()[1].split() == ["default", "embedded", "running", "18080"]
+    assert answer.stderr == ""
+
+
 def test_models_where_a_pod_can_be_but_is_not_set_up_install_nothing(shell: Shell) -> None:
     shell.stub("podman", PODMAN.format(version="5.4.2"))
     answer = shell.run("deploy.sh", "models", "list")

@@ -55,7 +55,8 @@ embedded_update() {
   die "the embedded mode is updated by a start" "Run: git pull && ./scripts/deploy.sh restart --embedded"
 }
 
-embedded_port() { embedded_run embedded port; }
+# Packages from before a `git pull` may know only what is configured, not what runs.
+embedded_port() { embedded_run embedded port 2>/dev/null || embedded_run config get orchestrator.port; }
 
 # embedded_uninstall CONFIRMED WITH_DATA - the packages and logs; models, data and jobs stay unless asked
 embedded_uninstall() {
