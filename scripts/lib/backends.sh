@@ -5,7 +5,8 @@
 
 BACKENDS=(quadlet kube embedded)
 
-for part in gpu images selinux pod pod_topology pod_setup pod_keys pod_exposure pod_network pod_verbs pod_facts fetching update; do
+for part in gpu images selinux pod pod_topology pod_units pod_settings pod_setup pod_keys pod_exposure pod_network pod_verbs \
+  pod_facts fetching update; do
   # shellcheck source=/dev/null
   source "$CHECKOUT/scripts/lib/$part.sh"
 done

@@ -1,9 +1,8 @@
 # What the backends quadlet and kube share: the pod's names, its images as tools, its lock. Sourced.
 # A backend adds NAME_is_installed, NAME_units (what is started and stopped), NAME_unit_of SERVICE, NAME_place FILE
-# (where a rendered file belongs), NAME_files (names that this environment may have), NAME_port, NAME_exposed (where other
-# machines reach it, if they do), NAME_make_secret,
-# NAME_prepare (what a start expects to be there), NAME_made (units that a stop leaves active), and NAME_unready (the
-# services that are not healthy yet).
+# (where a rendered file belongs), NAME_files (names that this environment may have), NAME_port, NAME_exposed [FOLDER] (where
+# other machines reach it, if they do), NAME_make_secret, NAME_prepare (what a start expects to be there), NAME_made (units
+# that a stop leaves active), and NAME_unready (the services that are not healthy yet).
 # shellcheck shell=bash
 # shellcheck disable=SC2034 # names for the files that are sourced beside this one
 

@@ -1,4 +1,4 @@
-# How the pod is set up: images, models, settings, secret, units. Sourced by deploy.sh and setup.sh.
+# How the pod is set up: images, models, settings, secret. Sourced by deploy.sh and setup.sh.
 # shellcheck shell=bash
 
 # pod_write_config - the settings file, where every key is a comment: what it does not say keeps its default
@@ -70,72 +70,6 @@ pod_models() (
   mapfile -t -O "${#options[@]}" options <"$private/options"
   in_image localhost/ai-semble/nlp:latest "${options[@]}" -- ai-semble models "$@"
 )
-
-# pod_render BACKEND FOLDER [OPTION...] - write this environment's units into a folder
-pod_render() {
-  local backend="$1" folder="$2" port="${AI_SEMBLE_ORCHESTRATOR__PORT-}" options=(--environment "$ENVIRONMENT")
-  local mounts=(--volume "$folder:/out:z")
-  shift 2
-  # The variable is the normal pod's; not given, the port stays as it was.
-  if [[ "$ENVIRONMENT" == dev ]]; then port=''; fi
-  if [[ -z "$port" ]] && "${backend}_is_installed"; then port="$("${backend}_port")"; fi
-  if [[ -n "$port" ]]; then options+=(--port "$port"); fi
-  if [[ "$(gpu_state)" == usable ]]; then options+=(--gpu); fi
-  if [[ "$(podman info --format '{{.Host.Security.SELinuxEnabled}}')" == true ]]; then
-    options+=(--selinux)
-    if has_selinux_module; then options+=(--selinux-module); fi
-  fi
-  if [[ -d "$(config_home)/ai-semble" ]]; then mounts+=(--volume "$(config_home)/ai-semble:/etc/ai-semble:ro,z"); fi
-  in_image "$POD_BASE" --network none --user root "${mounts[@]}" -- ai-semble units render \
-    --backend "$backend" --podman "$(podman_version)" \
-    --limits "$(pod_limits)" --config-dir "$(config_home)/ai-semble" --output /out "${options[@]}" "$@"
-}
-
-# pod_install BACKEND [RENDER_OPTION...] - render the units and put them where systemd looks
-pod_install() {
-  local backend="$1" folder
-  shift
-  folder="$(mktemp -d "${TMPDIR:-/tmp}/ai-semble-units.XXXXXX")"
-  # shellcheck disable=SC2064 # the folder of now
-  trap "rm -rf '$folder'" EXIT
-  pod_render "$backend" "$folder" "$@" >/dev/null ||
-    die "the units could not be written" "The lines above say why; the image may be of another version: ./scripts/setup.sh"
-  # Beside the units, so that an update that fails puts it back with them.
-  pod_settings >"$folder/$PREFIX.settings"
-  pod_fit_topology "$backend" "$folder"
-  { pod_install_profiles && install_units "$backend" "$folder"; } ||
-    die "the units could not be written" "The lines above say why; free some disk space if it is full. Then run it again."
-  rm -rf "$folder"
-  trap - EXIT
-  pod_own_volumes
-  systemctl --user daemon-reload
-}
-
-# install_units BACKEND FOLDER - have the unit files of this folder, and no others of this environment
-install_units() {
-  local backend="$1" folder="$2" file status=0
-  while IFS= read -r file; do
-    [[ -e "$folder/$(basename "$file")" ]] || rm -f "$file"
-  done < <(pod_installed "$backend")
-  for file in "$folder"/*; do install_file "$file" "$("${backend}_place" "$(basename "$file")")" || status=1; done
-  return "$status"
-}
-
-# pod_install_profiles - what the system calls of each service are; all environments of this user share them
-pod_install_profiles() {
-  local profile status=0
-  for profile in "$CHECKOUT"/security/seccomp/*.json; do
-    install_file "$profile" "$SECCOMP_FOLDER/$(basename "$profile")" || status=1
-  done
-  return "$status"
-}
-
-# install_file FROM TO - only when it is different, and whole at any moment
-install_file() {
-  if cmp --silent "$1" "$2"; then return; fi
-  # Whoever calls it in a condition has switched `set -e` off.
-  mkdir -p "$(dirname "$2")" && cp "$1" "$2.new" && chmod 0644 "$2.new" && mv "$2.new" "$2"
-}
 
 # pod_enable_linger - let the services outlive the login, where this user may say so
 pod_enable_linger() {

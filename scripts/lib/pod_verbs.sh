@@ -18,7 +18,6 @@ pod_start() {
     say "Ai-semble is already running"
   else
     pod_take_settings "$backend"
-    pod_may_start "$backend"
     say "Starting the pod $PREFIX"
     pod_check_domains "$backend"
     pod_label_volumes "$(pod_domains "$backend")"
@@ -28,6 +27,7 @@ pod_start() {
     systemctl --user daemon-reload
     # shellcheck disable=SC2046 # names of units have no spaces
     systemctl --user reset-failed $("${backend}_units") 2>/dev/null || true
+    pod_note_settings "$backend"
     systemctl --user --quiet enable "$PREFIX.target" 2>/dev/null || true
     systemctl --user start --no-block "$PREFIX.target" ||
       die "systemd does not start $PREFIX.target" "systemctl --user status $PREFIX.target says why; ./scripts/setup.sh writes the units anew."
@@ -90,16 +90,24 @@ pod_has_given_up() {
 }
 
 pod_stop() {
+  pod_disable
+  pod_halt "$1"
+}
+
+# pod_disable - it does not start by itself after this
+pod_disable() { systemctl --user --quiet disable "$PREFIX.target" 2>/dev/null || true; }
+
+# pod_halt BACKEND - stop it, and say so; the machine's next start still starts it when it has
+pod_halt() {
   local was_running=
   if pod_is_running "$1"; then was_running=yes; fi
   pod_end "$1"
   if [[ -n "$was_running" ]]; then say "Stopped"; else say "Ai-semble is not running"; fi
 }
 
-# pod_end BACKEND - nothing of the pod runs, or starts by itself, after this
+# pod_end BACKEND - nothing of the pod runs after this
 pod_end() {
   local known
-  systemctl --user --quiet disable "$PREFIX.target" 2>/dev/null || true
   known="$(pod_known_units "$1")" || die "systemd of this user does not answer" "./scripts/setup.sh --check says why."
   if [[ -n "$known" ]]; then
     # shellcheck disable=SC2086 # names of units have no spaces
@@ -109,6 +117,7 @@ pod_end() {
   # What was started by hand, or left by a crash, is ended too.
   if podman pod exists "$PREFIX" 2>/dev/null; then podman pod rm --force --time 12 "$PREFIX" >/dev/null; fi
   pod_remove_containers
+  rm -f "$(pod_started)"
 }
 
 # pod_known_units BACKEND - those that systemd knows; it refuses to stop any other, as after half a setup
@@ -119,10 +128,7 @@ pod_known_units() {
 }
 
 pod_restart() {
-  # What keeps it from starting is said before it is stopped.
-  pod_take_settings "$1"
-  pod_may_start "$1"
-  pod_stop "$1"
+  pod_take_settings "$1" restart
   pod_start "$1"
 }
 
@@ -196,6 +202,7 @@ pod_uninstall() {
   there="$(pod_belongings "$with_data")"
   what="$(pod_in_words <<<"$there")"
   ask "$confirmed" "Remove of the environment $ENVIRONMENT: $what?"
+  pod_disable
   # Quadlet's units are kube's, and more.
   pod_end quadlet
   for name in quadlet kube; do pod_remove_units "$name"; done

@@ -107,9 +107,14 @@ def test_changed_settings_are_taken_by_a_restart_first(pod: Shell) -> None:
     settings = pod.folder / ".config/ai-semble/ai-semble.toml"
     settings.parent.mkdir(parents=True)
     settings.write_text('[network]\negress = "none"\n', encoding="utf-8")
+    assert "the settings have changed" not in update(pod).stderr, "nobody knows what it was started with"
+    written_for = pod.folder / ".config/containers/systemd/ai-semble/ai-semble.settings"
+    written_for.write_text("", encoding="utf-8")
+    (pod.folder / "told").write_text("", encoding="utf-8")
     assert_refused(pod, update(pod))
-    taken = pod.folder / ".config/containers/systemd/ai-semble/ai-semble.settings"
-    taken.write_bytes(settings.read_bytes())
+    started_with = pod.folder / ".local/state/ai-semble/default/started.settings"
+    started_with.parent.mkdir(parents=True)
+    started_with.write_bytes(settings.read_bytes())
     assert "the settings have changed" not in update(pod).stderr
 
 

@@ -30,7 +30,7 @@ kube_exposed() {
     /containerPort:/ { is_outer = /: 8443$/ }
     is_outer && $1 == "hostPort:" { port = $2 }
     is_outer && $1 == "hostIP:" { gsub(/"/, "", $2); print (($2 ~ /:/) ? "[" $2 "]" : $2) ":" port }
-  ' "$KUBE_FOLDER/$PREFIX.yaml"
+  ' "${1:-$KUBE_FOLDER}/$PREFIX.yaml"
 }
 
 kube_is_internal() { grep -qsE '^ *"?ai-semble/network"?: "?internal"?$' "$KUBE_FOLDER/$PREFIX.yaml"; }

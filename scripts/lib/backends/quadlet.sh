@@ -4,7 +4,7 @@
 
 quadlet_is_installed() { [[ -e "$QUADLET_FOLDER/$PREFIX.pod" ]] || quadlet_is_apart; }
 # quadlet_is_apart - whether the units are those of separate containers
-quadlet_is_apart() { [[ -e "$QUADLET_FOLDER/$PREFIX-inside.network" ]]; }
+quadlet_is_apart() { [[ "$(pod_topology "$QUADLET_FOLDER")" == network ]]; }
 quadlet_is_running() { quadlet_is_installed && pod_is_running quadlet; }
 
 quadlet_units() {
@@ -31,12 +31,12 @@ quadlet_place() {
 }
 
 quadlet_port() { quadlet_published | sed -n 's/^127\.0\.0\.1:\([0-9]*\):8080$/\1/p'; }
-quadlet_exposed() { quadlet_published | sed -n 's/:8443$//p'; }
-# quadlet_published - what the host publishes, as Podman writes it
+quadlet_exposed() { quadlet_published "${1-}" | sed -n 's/:8443$//p'; }
+# quadlet_published [FOLDER] - what the host publishes, as Podman writes it
 quadlet_published() {
-  local unit="$PREFIX.pod"
-  if quadlet_is_apart; then unit="$PREFIX-orchestrator.container"; fi
-  sed -n 's/^PublishPort=//p' "$QUADLET_FOLDER/$unit"
+  local folder="${1:-$QUADLET_FOLDER}" unit="$PREFIX.pod"
+  if [[ "$(pod_topology "$folder")" == network ]]; then unit="$PREFIX-orchestrator.container"; fi
+  sed -n 's/^PublishPort=//p' "$folder/$unit"
 }
 
 quadlet_is_internal() { grep -qsx 'Internal=true' "$QUADLET_FOLDER/$PREFIX.network"; }
