@@ -171,11 +171,17 @@ def test_a_stop_keeps_the_machine_from_starting_it(host: Host) -> None:
     assert not (host.has("running") or host.has("enabled"))
 
 
-@pytest.mark.parametrize("broken", ["cp", "mv"])
-@pytest.mark.parametrize("version", ["5.4.2", "4.3.1"])
-@pytest.mark.parametrize("file", ["ai-semble.target", "ai-semble.settings"])
+@pytest.mark.parametrize(
+    ("version", "broken", "file"),
+    [
+        ("5.4.2", "cp", "ai-semble.target"),
+        ("5.4.2", "mv", "ai-semble.target"),
+        ("5.4.2", "mv", "ai-semble.settings"),
+        ("4.3.1", "mv", "ai-semble.target"),
+    ],
+)
 def test_settings_whose_units_could_not_be_written_are_not_taken(
-    shell: Shell, broken: str, version: str, file: str
+    shell: Shell, version: str, broken: str, file: str
 ) -> None:
     host = Host(shell, version)
     host.deploy("stop")
