@@ -7,7 +7,7 @@ source "$(dirname "$0")/../lib/findings.sh"
 
 [[ "$(stat -f -c %T /sys/fs/cgroup 2>/dev/null)" == cgroup2fs ]] ||
   bad "this system uses cgroup v1" "Boot with systemd.unified_cgroup_hierarchy=1"
-delegated="$(cat "/sys/fs/cgroup/user.slice/user-$UID.slice/user@$UID.service/cgroup.controllers" 2>/dev/null || true)"
+delegated="$(delegated_controllers)"
 missing=()
 for controller in memory cpu pids; do
   [[ " $delegated " == *" $controller "* ]] || missing+=("$controller")

@@ -103,3 +103,9 @@ bootstrap() {
   fi
   "$python" "$CHECKOUT/scripts/lib/bootstrap.py" "$1"
 }
+
+# delegated_controllers - the cgroup controllers that systemd gives this user's services. `podman info` names only those
+# that one of them uses at the moment.
+delegated_controllers() {
+  cat "/sys/fs/cgroup/user.slice/user-$UID.slice/user@$UID.service/cgroup.controllers" 2>/dev/null || true
+}

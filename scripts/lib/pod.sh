@@ -106,7 +106,7 @@ pod_containers() { printf "$PREFIX-%s\n" "${POD_SERVICES[@]}"; }
 # pod_limits - the controllers that this user's containers can be limited with, as `units render` wants them
 pod_limits() {
   local controller found=()
-  for controller in $(podman info --format '{{range .Host.CgroupControllers}}{{.}} {{end}}'); do
+  for controller in $(delegated_controllers); do
     case "$controller" in cpu | memory | pids) found+=("$controller") ;; esac
   done
   if ((${#found[@]} == 0)); then

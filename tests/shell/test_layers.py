@@ -113,3 +113,16 @@ def test_status_tells_a_policy_that_is_missing_from_a_kernel_without(
     shell.stub("semodule", "#!/bin/sh\n")
     words = with_kernel(shell, files, "scripts/install-security.sh", "--status", "--user", "nobody")
     assert said in words.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("delegated", "limits"),
+    [("cpuset cpu io memory pids", "cpu,memory,pids"), ("pids", "pids"), ("", "none")],
+)
+def test_limits_are_those_that_systemd_delegates_also_while_nobody_uses_them(
+    shell: Shell, delegated: str, limits: str
+) -> None:
+    folder = "/sys/fs/cgroup/user.slice/user-0.slice/user@0.service"
+    files = f"mkdir -p {folder}; echo {delegated} >{folder}/cgroup.controllers"
+    command = "source scripts/lib/common.sh; source scripts/lib/backends.sh; pod_limits"
+    assert with_kernel(shell, files, "-euc", command).strip() == limits
