@@ -78,11 +78,13 @@ local_zone() {
 exclusively() {
   if [[ "${AI_SEMBLE_LOCKED-}" == "$PREFIX" ]]; then return; fi
   command -v flock >/dev/null 2>&1 || die "flock is not installed" "Install util-linux; it keeps two starts apart."
-  if ! flock --nonblock "$POD_LOCK" true; then say "Another setup, start, stop or update is at work; waiting for it"; fi
   export AI_SEMBLE_LOCKED="$PREFIX"
   local lock
   exec {lock}>"$POD_LOCK"
-  flock "$lock"
+  if ! flock --nonblock "$lock"; then
+    say "Another setup, start, stop or update is at work; waiting for it"
+    flock "$lock"
+  fi
   # Interrupted, the work itself says what it does about it; the lock is kept, and the prompt waits, until then.
   trap : INT
   # Without the descriptor: what Podman leaves running must not keep the lock.

@@ -51,7 +51,7 @@ def apart(before: Installed) -> Iterator[Installed]:
         before.deploy("restart")
     with reachable(before.host) as url:
         assert KEPT in httpx.get(f"{url}/data/datasets", timeout=60).text, "it was lost on the way back"
-    assert before.host.run("podman pod exists ai-semble && podman network ls").stdout.count("ai-semble") == 1
+    assert INSIDE not in before.host.run("podman pod exists ai-semble && podman network ls").stdout
 
 
 @dataclass(frozen=True)
