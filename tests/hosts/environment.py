@@ -21,9 +21,9 @@ START_WITHIN_S = 300
 UNITS = ".config/containers/systemd/ai-semble"
 FOR_SLOW_MACHINES = """
 [Container]
-HealthStartupInterval=45s
+HealthStartupInterval=150s
 HealthStartupTimeout=120s
-HealthInterval=120s
+HealthInterval=1800s
 HealthTimeout=120s
 [Service]
 TimeoutStartSec=1800
