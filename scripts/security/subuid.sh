@@ -91,10 +91,13 @@ foreign_file() { find "${@:2}" -xdev ! -user "$1" -print -quit 2>/dev/null || tr
 # container_folders NAME - where Podman keeps the user's images, containers and volumes, which its settings and those of the
 # user's login may say
 container_folders() {
-  local ask=(bash --login -c $'podman info --format "{{.Store.GraphRoot}}\n{{.Store.VolumePath}}"')
+  local runtime ask=(bash --login -c $'podman info --format "{{.Store.GraphRoot}}\n{{.Store.VolumePath}}"')
+  # Podman fails for who has used it in a session and has none now, without the folder that a session has.
+  runtime="user-runtime-dir@$(id --user "$1").service"
   # In a unit of its own, nothing that Podman starts stays behind, and a profile that never ends is ended.
   if ((EUID == 0)); then
     ask=(systemd-run --quiet --pipe --wait --collect --uid="$1" --property=PrivateTmp=yes
+      --property=Wants="$runtime" --property=After="$runtime"
       --property=RuntimeMaxSec=60 --property=TimeoutStopSec=10 "${ask[@]}")
   fi
   # A profile may say more; and what begins otherwise would be a word of find.
