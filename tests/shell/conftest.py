@@ -54,6 +54,17 @@ class Shell:
             check=False,
         )
 
+    def bash(self, lines: str, *words: str) -> subprocess.CompletedProcess[str]:
+        """Lines of bash, which have to end well; `words` are their $1 and so on."""
+        return subprocess.run(
+            ["bash", "-c", lines, "-", *words],
+            env=self.variables,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+
     def _write(self, path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 
 import pytest
 
@@ -32,12 +31,4 @@ def test_it_is_an_address_and_a_port_or_nothing(
     folder = shell.folder / ".config" / unit
     folder.mkdir(parents=True)
     shutil.copy(GOLDENS / golden, folder)
-    done = subprocess.run(
-        ["bash", "-c", ASK, "-", backend],
-        env=shell.variables,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    assert done.stdout.strip() == exposed
+    assert shell.bash(ASK, backend).stdout.strip() == exposed

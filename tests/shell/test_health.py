@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 
 import pytest
 
@@ -46,9 +45,7 @@ def asked(pod: Shell, *running: str, together: int) -> tuple[list[str], list[str
     (folder / "together").write_text(str(together), encoding="utf-8")
     for name in running:
         (folder / f"ai-semble-{name}").touch()
-    done = subprocess.run(
-        ["bash", "-c", ASK], env=pod.variables, capture_output=True, text=True, timeout=60, check=True
-    )
+    done = pod.bash(ASK)
     names = [path.stem.removeprefix("ai-semble-") for path in folder.glob("*.asked")]
     return sorted(names), re.findall("^=== health (.+)$", done.stdout, re.MULTILINE)
 

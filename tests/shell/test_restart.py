@@ -98,10 +98,7 @@ class Host:
         words = f"""set -euo pipefail
         for name in common images backends; do source {CHECKOUT}/scripts/lib/$name.sh; done
         {function} "$(pod_backend)" """
-        return subprocess.run(
-            ["bash", "-c", words],
-            env=self.shell.variables, capture_output=True, text=True, timeout=60, check=True,
-        )  # fmt: skip
+        return self.shell.bash(words)
 
     def renderings(self) -> int:
         return len((self.store / "renderings").read_text("utf-8").splitlines())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 
 import pytest
 
@@ -36,15 +35,7 @@ def write(pod: Shell, settings: str, modified_at: int) -> None:
 
 
 def are_taken(pod: Shell, backend: str) -> bool:
-    done = subprocess.run(
-        ["bash", "-c", TAKE, "-", backend],
-        env=pod.variables,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    return "rendered" in done.stderr
+    return "rendered" in pod.bash(TAKE, backend).stderr
 
 
 @pytest.mark.parametrize("backend", ["quadlet", "kube"])

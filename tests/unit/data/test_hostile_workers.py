@@ -58,7 +58,7 @@ def store(folder: Path) -> DatasetStore:
 def processor_of(store: DatasetStore) -> Iterator[Callable[[Lie], Processor]]:
     metrics = Metrics("data-processor")
     pool = WorkPool("data", threads=1, waiting=1, metrics=metrics)
-    yield lambda lie: Processor(store, Liar(lie), pool, LIMITS, metrics, 1)
+    yield lambda lie: Processor(store, Liar(lie), pool, LIMITS, metrics)
     pool.close()
 
 

@@ -24,6 +24,7 @@ class WorkPool:
     """
 
     def __init__(self, name: str, *, threads: int, waiting: int, metrics: Metrics) -> None:
+        self.threads = threads
         self._capacity = threads + waiting
         self._admitted = 0
         self._executor = ThreadPoolExecutor(max_workers=threads, thread_name_prefix=name)

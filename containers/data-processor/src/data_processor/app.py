@@ -27,9 +27,10 @@ def create_app(runtime: Runtime) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         room = Room(runtime.paths.data_dir, config.resources.keep_free_disk)
         store, workers = DatasetStore(room), Workers()
-        concurrency = config.data.concurrency
-        pool = WorkPool("data", threads=concurrency, waiting=config.data.max_waiting, metrics=runtime.metrics)
-        processor = Processor(store, workers, pool, limits_of(config), runtime.metrics, concurrency)
+        pool = WorkPool(
+            "data", threads=config.data.concurrency, waiting=config.data.max_waiting, metrics=runtime.metrics
+        )
+        processor = Processor(store, workers, pool, limits_of(config), runtime.metrics)
         app.state.data = Desk(processor, config.server.max_body_bytes, config.data.max_upload_bytes)
         await asyncio.to_thread(store.open)
         room.report(runtime.metrics)

@@ -36,20 +36,14 @@ class Processor:
     """Runs operations in workers, a bounded number at once, and keeps what they find and make."""
 
     def __init__(
-        self,
-        store: DatasetStore,
-        workers: Workers,
-        pool: WorkPool,
-        limits: Limits,
-        metrics: Metrics,
-        concurrency: int,
+        self, store: DatasetStore, workers: Workers, pool: WorkPool, limits: Limits, metrics: Metrics
     ) -> None:
         self.store = store
         self._workers = workers
         self._pool = pool
         self._limits = limits
         # Each operation may spill, and write a file beside.
-        self._shares = 2 * concurrency
+        self._shares = 2 * pool.threads
         self._seconds = metrics.histogram(
             "ai_semble_data_operation_duration_seconds",
             "Time of an operation, its turn included.",
