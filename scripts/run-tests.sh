@@ -3,7 +3,8 @@
 #
 # Usage: ./scripts/run-tests.sh TIER [--coverage] [--target=TARGET] [--host=HOST] [--kernel=KERNEL] [PYTEST OPTIONS]
 #
-#   all            every tier below but `quick` and `vm`, integration against every target; ends with a summary
+#   all            every tier below but `quick`, integration against every target; ends with a summary. Of the second
+#                  host and of `vm`, only what is not thorough
 #   quick          lint and the unit tests that take no time
 #   lint           ruff, mypy, shellcheck, shfmt, pip-audit where there is a network, and that generated files are fresh
 #   unit           single parts, with real files, processes and models
@@ -35,6 +36,8 @@ set -euo pipefail
 
 # shellcheck source=scripts/lib/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+# shellcheck source=scripts/lib/lanes.sh
+source "$CHECKOUT/scripts/lib/lanes.sh"
 
 VENV="$CHECKOUT/.venv"
 HELP="./scripts/run-tests.sh --help"
@@ -84,7 +87,14 @@ prepare() {
   esac
 }
 
+# The kernels of their own begin with what the host of Podman 5 has set up.
 run_all() {
+  side_by_side here debian13 -- "$@"
+  side_by_side debian12 kernels -- "$@"
+  run_load --quick
+}
+
+lane_here() {
   run_lint
   run_unit "$@"
   run_contract "$@"
@@ -92,10 +102,10 @@ run_all() {
   run_docs "$@"
   for TARGET in inprocess embedded; do run_integration "$@"; done
   run_attacks "$@"
-  HOST=debian13 && run_machine "$@"
-  HOST=debian12 && run_machine -m "not thorough" "$@"
-  run_load --quick
 }
+lane_debian13() { HOST=debian13 && run_machine "$@"; }
+lane_debian12() { HOST=debian12 && run_machine -m "not thorough" "$@"; }
+lane_kernels() { for KERNEL in apparmor selinux; do run_vm -m "not thorough" "$@"; done; }
 
 run_quick() {
   run_lint
@@ -190,8 +200,7 @@ step() {
   local name="$1" began=$SECONDS status=0 words
   shift
   words="$*"
-  say "== $name"
-  "$@" || status=$?
+  said "$name" "$@" || status=$?
   if ((status == 0)); then
     RESULTS+=("passed  $name ($((SECONDS - began)) s)")
   elif ((status == 130)); then

@@ -9,7 +9,7 @@ import pytest
 
 from ai_semble.render.variants import Topology
 from tests.hosts import homes
-from tests.hosts.environment import Installed, adapt, install
+from tests.hosts.environment import Installed, adapt
 from tests.hosts.host import Host, running_host
 from tests.hosts.recipes import HOSTS, VmRecipe, host_for
 from tests.support.files import serving_files
@@ -55,8 +55,8 @@ def host(request: pytest.FixtureRequest) -> Iterator[Host]:
 
 @pytest.fixture(scope="session")
 def installed(host: Host) -> Installed:
-    """The host after `setup.sh`."""
-    return adapt(host) if isinstance(host.recipe, VmRecipe) else install(host)
+    """The host after `setup.sh`; where the kernel is its own, after `install-security.sh`, too."""
+    return adapt(host) if isinstance(host.recipe, VmRecipe) else homes.install_and_keep(host)
 
 
 @pytest.fixture(scope="session")

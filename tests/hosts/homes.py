@@ -9,8 +9,8 @@ import hashlib
 import json
 
 from tests.hosts import building
-from tests.hosts.environment import install
-from tests.hosts.host import running_host
+from tests.hosts.environment import Installed, install
+from tests.hosts.host import Host, running_host
 from tests.hosts.recipes import BASE_IMAGE, host_for
 from tests.hosts.supplies import tree_of
 
@@ -23,9 +23,17 @@ def kept_home() -> str:
     name = _name()
     if not building.home(name).exists():
         with running_host(host_for("quadlet").name) as host:
-            install(host)
-            host.keep_home(name)
+            install_and_keep(host)
     return name
+
+
+def install_and_keep(host: Host) -> Installed:
+    """`setup.sh` on an ordinary host; what it made is kept before anything else happens to it."""
+    name = _name()
+    installed = install(host)
+    if host.recipe == host_for("quadlet") and not building.home(name).exists():
+        host.keep_home(name)
+    return installed
 
 
 def _name() -> str:

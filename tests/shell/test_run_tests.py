@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -89,17 +92,68 @@ def test_all_runs_every_tier_and_both_targets(shell: Shell, checkout: Path) -> N
     for target in ("inprocess", "embedded"):
         assert f"pytest --quiet tests/integration --target={target}" in said
     assert "pytest --quiet tests/attacks --target=embedded" in said
-    hosts = [
-        "pytest --quiet tests/integration tests/attacks/test_containers.py tests/machine --host=debian13",
-        "pytest --quiet tests/integration tests/attacks/test_containers.py tests/machine --host=debian12"
-        " -m not thorough",
-    ]
-    assert said[-3:-1] == ["python -m tests.hosts check", hosts[1]], "the second host is the last but load"
-    assert hosts[0] in said
+    hosts = "pytest --quiet tests/integration tests/attacks/test_containers.py tests/machine --host="
+    kernels = "pytest --quiet tests/vm tests/attacks/test_containers.py::test_a_fork_bomb_ends_at_a_limit"
+    first, second = said.index(f"{hosts}debian13"), said.index(f"{hosts}debian12 -m not thorough")
+    third, fourth = (number for number, line in enumerate(said) if line.startswith(kernels))
+    assert said[third].endswith(" --host=debian13-apparmor -m not thorough")
+    assert said[fourth].endswith(" --host=debian13-selinux -m not thorough")
+    assert first < min(second, third), "the kernels begin with what the first host has set up"
+    assert third < fourth
+    assert said[-1] == "python -m tests.load --quick", "speed is measured when nothing else runs"
     steps = {line.removeprefix("== ") for line in summary.splitlines() if line.startswith("== ")} - {
         "summary"
     }
-    assert all(f"passed  {step} (" in summary for step in steps)
+    assert len(steps) == 19
+    assert all(summary.count(f"passed  {step} (") == 1 for step in steps)
+
+
+SLOW = """#!/bin/sh
+case "$*" in
+  *--host=debian13) touch "$HOME/host"; while ! [ -e "$HOME/unit" ]; do sleep 0.1; done; echo host 1; echo host 2 ;;
+  "--quiet tests/unit") echo unit 1; while ! [ -e "$HOME/host" ]; do sleep 0.1; done; touch "$HOME/unit"; echo unit 2 ;;
+esac
+"""
+
+
+def test_hosts_and_processes_are_tested_at_the_same_time_and_what_they_say_is_not_mixed(
+    shell: Shell, checkout: Path
+) -> None:
+    shell._write(checkout / ".venv/bin/pytest", SLOW)
+    shell.stub("sleep", f'#!/bin/sh\nexec {shutil.which("sleep")} "$@"\n')
+    _, said, _ = run(shell, checkout, "all")
+    for name in ("unit", "host"):
+        first = said.index(f"{name} 1")
+        assert said[first + 1] == f"{name} 2"
+
+
+ENDLESS = """#!/bin/bash
+case "$*" in *--host=debian13) ;; *) exit ;; esac
+trap 'echo cleaned up >"$HOME/ended"; exit 2' INT
+echo $$ >"$HOME/begun"
+echo what it has said
+while :; do sleep 0.1; done
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_who_ends_all_ends_every_lane_politely_and_sees_how_far_it_came(
+    shell: Shell, checkout: Path, how: signal.Signals
+) -> None:
+    shell._write(checkout / ".venv/bin/pytest", ENDLESS)
+    shell.stub("sleep", f'#!/bin/sh\nexec {shutil.which("sleep")} "$@"\n')
+    home = Path(shell.variables["HOME"])
+    command = [str(checkout / "scripts/run-tests.sh"), "all"]
+    with subprocess.Popen(command, env=shell.variables, stdout=subprocess.PIPE, text=True) as running:
+        while not (home / "begun").exists():
+            assert running.poll() is None
+            time.sleep(0.1)
+        running.send_signal(how)
+        said, _ = running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert "what it has said" in said
+    assert (home / "ended").read_text() == "cleaned up\n"
+    assert not Path("/proc", (home / "begun").read_text().strip()).exists()
 
 
 def test_one_failure_fails_the_whole_and_the_rest_still_runs(shell: Shell, checkout: Path) -> None:
