@@ -11,8 +11,10 @@ import pytest
 from tests.hosts.environment import Installed, reachable
 from tests.hosts.fixtures import POD_TARGETS
 from tests.hosts.pod_world import PodWorld
+from tests.hosts.recipes import VmRecipe
 from tests.support.worlds import World
 from tests.support.worlds import world as open_world
+from tests.vm.denials import denied, written
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +40,17 @@ def world(
         yield made
         if request.session.testsfailed:
             print(made.logs())
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _nothing_is_denied(world: World) -> Iterator[None]:
+    """A kernel that confines the services lets them do all that this suite asks for."""
+    if not isinstance(world, PodWorld) or not isinstance(world.host.recipe, VmRecipe):
+        yield
+        return
+    before = written(world.host)
+    yield
+    assert denied(world.host, before) == []
 
 
 @pytest.fixture(scope="session")

@@ -13,14 +13,13 @@ from tests.hosts.environment import Installed
 from tests.hosts.pod_world import PYTHON, container
 from tests.support.attacks import attack
 from tests.support.pictures import photo
+from tests.vm.denials import denied
 from tests.vm.processes import labels
 from tests.vm.work import work
 
 pytestmark = pytest.mark.apparmor
 
 PROFILES = "security/apparmor/abstractions/ai-semble"
-# With auditd what is denied goes into its file, without it into the kernel's log.
-DENIED = r"""grep -hE 'apparmor="DENIED".*profile="ai-semble' /var/log/audit/audit.log || true"""
 # Who starts a program from outside comes with no profile, or with that of the health check.
 FROM_OUTSIDE = {"unconfined", "ai-semble-healthy (enforce)"}
 # What a service that was taken over could do in its own process, tried in its container under its profile: who starts
@@ -82,16 +81,12 @@ Attempts = dict[str, str]
 
 
 @pytest.fixture(scope="module")
-def denied_work(running: Installed, shared_files: tuple[Path, str]) -> str:
+def denied_work(running: Installed, shared_files: tuple[Path, str]) -> list[str]:
     """What was denied to our profiles since the boot: setup, start, and a call of each kind."""
     folder, url = shared_files
     photo("chelsea").save(folder / "image.jpg", quality=92)
     work(running, url)
-    return denied(running)
-
-
-def denied(installed: Installed) -> str:
-    return installed.host.run(DENIED, user="root").stdout
+    return denied(running.host)
 
 
 def attempts(running: Installed, service: Service, profile: str) -> Attempts:
@@ -116,8 +111,8 @@ def test_the_language_model_says_so_itself(running: Installed) -> None:
     assert running.host.run(line).stdout == "ai-semble-llm (enforce)\n"
 
 
-def test_normal_work_is_denied_nothing(denied_work: str) -> None:
-    assert denied_work == ""
+def test_normal_work_is_denied_nothing(denied_work: list[str]) -> None:
+    assert denied_work == []
 
 
 def test_status_tells_what_confines_every_service(running: Installed) -> None:
@@ -149,7 +144,7 @@ def test_a_service_that_was_taken_over_leaves_its_profile_by_no_way(
 ) -> None:
     came = attempts(running, service, service.program)
     assert "done" not in came.values(), came
-    said = denied(running)
+    said = "\n".join(denied(running.host))
     for name in ("/usr/bin/dash", *PLANTED, "/var/lib/dpkg/status"):
         assert f'profile="{service.program}" name="{name}"' in said, name
 

@@ -16,12 +16,12 @@ from tests.hosts.environment import Installed
 from tests.hosts.pod_world import PYTHON, container
 from tests.support.attacks import attack
 from tests.support.pictures import photo
+from tests.vm.denials import denied, written
 from tests.vm.processes import labels
 from tests.vm.work import work
 
 pytestmark = pytest.mark.selinux
 
-AUDIT = "/var/log/audit/audit.log"
 # Nothing listens there: what is not forbidden is refused.
 CONNECT = """
 import json, socket, sys
@@ -67,20 +67,14 @@ def denied_work(running: Installed, shared_files: tuple[Path, str]) -> list[str]
     folder, url = shared_files
     photo("chelsea").save(folder / "image.jpg", quality=92)
     work(running, url)
-    return denied(running)
-
-
-def denied(installed: Installed, after: int = 0) -> list[str]:
-    """The lines of the audit log, beyond so many, that deny something to a domain of ours."""
-    lines = installed.host.run(f"tail --lines=+{after + 1} {AUDIT}", user="root").stdout.splitlines()
-    return [line for line in lines if "avc:  denied" in line and "ai_semble_" in line]
+    return denied(running.host)
 
 
 @pytest.fixture
 def denials(installed: Installed) -> Denials:
     """What is denied since the test began."""
-    before = int(installed.host.run(f"wc --lines < {AUDIT}", user="root").stdout)
-    return lambda: denied(installed, before)
+    before = written(installed.host)
+    return lambda: denied(installed.host, before)
 
 
 def alone(installed: Installed, domain: str, volume: str, *words: str) -> str:
