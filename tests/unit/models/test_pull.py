@@ -250,6 +250,16 @@ def test_a_disk_that_is_too_small_is_said_before_anything_is_fetched(
     assert net.count("GET", path) == 0
 
 
+def test_a_file_of_ones_own_needs_room_for_its_copy_alone(
+    make_puller: MakePuller, make_models: MakeModels, tmp_path: Path
+) -> None:
+    (tmp_path / "own.gguf").write_bytes(BODY)
+    models = make_models('[models.mine]\ntask = "chat"\nsource = "file:own.gguf"\n')
+    with pytest.raises(DiskFull, match=r"200\.0 kB are needed"):
+        make_puller(free=lambda _: len(BODY) - 1).pull(models)
+    assert make_puller(free=lambda _: len(BODY)).pull(models) == ["mine"]
+
+
 def test_a_folder_that_cannot_be_made_is_said(
     net: Mirror, make_puller: MakePuller, make_models: MakeModels, store: ModelStore
 ) -> None:

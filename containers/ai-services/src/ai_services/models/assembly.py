@@ -32,7 +32,7 @@ from ai_services.models.files import (
     full_disk_is_told,
     tree_facts,
 )
-from ai_services.models.notices import add_notices
+from ai_services.models.notices import add_notices, under_its_licence
 from ai_services.models.progress import Advance, Reporter
 from ai_services.models.sources.reference import Reference
 from ai_services.models.sources.remote import Local, Remote
@@ -43,7 +43,7 @@ TRY_THE_NEXT = (SourceUnavailable, ChecksumMismatch, UnsafeArchive)
 
 @dataclass
 class Assembly:
-    """The files of one model under way, in its work folder."""
+    """The files of one model under way, in its work folder; once they are there, `model` has their licence."""
 
     model: ModelSpec
     work: Path
@@ -75,6 +75,7 @@ class Assembly:
                     self._obtain(name, spec, self.staged)
             if self.model.convert:
                 self._convert(inputs)
+            self.model = under_its_licence(self.model, (path for _, path in files_below(self.staged)))
             add_notices(self.model, self.staged, self.sources)
         return {name: facts_of(path) for name, path in files_below(self.staged)}
 
