@@ -2,6 +2,7 @@
 
     bootstrap.py embedded   the environment that `deploy.sh start --embedded` runs in; prints its folder
     bootstrap.py dev        .venv of the checkout, for the tests; prints its folder
+    bootstrap.py room       whether there is room for the first of these and the models that it needs
     bootstrap.py uv         only uv, the installer; prints its path
     bootstrap.py reach      whether the package index answers
 
@@ -28,12 +29,12 @@ from pathlib import Path
 
 from index_settings import IndexSettings, SetupError
 from package_index import PackageIndex
+from room import PACKAGES_BYTES, missing_models, models_folder, packages, require
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 MEMBERS = ("base", "orchestrator", "ai-services", "data-processor")
 PINS = Path(__file__).with_name("pins.toml")
 STAMP = "ai-semble.stamp"
-ROOM_BYTES = 1_600_000_000
 
 
 @dataclass(frozen=True)
@@ -88,14 +89,15 @@ def ensure(environment: Environment) -> Path:
         return environment.folder
     with installing():
         if not environment.is_current():
-            check_room(environment)
+            if not environment.python.exists():
+                require([packages(environment.folder.parent)])
             install(environment, ensure_uv())
     return environment.folder
 
 
 def install(environment: Environment, uv: Path) -> None:
     count = environment.requirements.read_text(encoding="utf-8").count("==")
-    say(f"Installing {count} packages, pinned by hash ({ROOM_BYTES / 1e9:.1f} GB on disk)")
+    say(f"Installing {count} packages, pinned by hash ({PACKAGES_BYTES / 1e9:.1f} GB on disk)")
     (environment.folder / STAMP).unlink(missing_ok=True)
     run_uv(uv, "venv", "--quiet", "--clear", "--python", base_python(), str(environment.folder))
     python = ("--python", str(environment.python))
@@ -173,7 +175,7 @@ def run_showing(command: Sequence[str], variables: Mapping[str, str]) -> int:
 
 def explained(settings: IndexSettings, words: Sequence[str]) -> SetupError:
     """Why uv failed, as far as that can be found out afterwards."""
-    if shutil.disk_usage(home()).free < ROOM_BYTES // 20:
+    if shutil.disk_usage(home()).free < PACKAGES_BYTES // 20:
         return SetupError("the disk is full", "Free some space, then run the same command again; it goes on.")
     try:
         PackageIndex(settings).reach()
@@ -185,15 +187,11 @@ def explained(settings: IndexSettings, words: Sequence[str]) -> SetupError:
     )
 
 
-def check_room(environment: Environment) -> None:
-    folder = environment.folder.parent
-    folder.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(folder).free
-    if free < ROOM_BYTES and not environment.python.exists():
-        raise SetupError(
-            f"{folder} has {free / 1e9:.1f} GB left; {ROOM_BYTES / 1e9:.1f} GB are needed",
-            "Free some space there, or set XDG_DATA_HOME to a folder on a larger disk.",
-        )
+def check_room() -> None:
+    """Raises SetupError when what a first start fetches does not fit, packages and models together."""
+    embedded = environments()["embedded"]
+    if not embedded.python.exists():
+        require([packages(home()), *missing_models(models_folder(home().parent))])
 
 
 @contextmanager
@@ -217,6 +215,9 @@ def act(word: str) -> str:
     if word == "uv":
         with installing():
             return str(ensure_uv())
+    if word == "room":
+        check_room()
+        return ""
     if word == "reach":
         PackageIndex(IndexSettings.read(os.environ)).reach()
         return ""
@@ -224,7 +225,7 @@ def act(word: str) -> str:
 
 
 def main(words: list[str]) -> int:
-    if len(words) != 1 or words[0] not in ("embedded", "dev", "uv", "reach"):
+    if len(words) != 1 or words[0] not in ("embedded", "dev", "room", "uv", "reach"):
         say(__doc__ or "")
         return 2
     try:

@@ -113,6 +113,13 @@ def test_start_makes_the_environment_fetches_models_and_starts(shell: Shell) -> 
     assert answer.stdout.splitlines() == ["ai-semble models pull", "ai-semble embedded up"]
 
 
+def test_a_first_start_without_room_for_packages_and_models_fetches_neither(shell: Shell) -> None:
+    (shell.bin / "python3").unlink()
+    shell.stub("python3", '#!/bin/sh\n[ "$1" = -c ] && exit\necho "$2" >>"$HOME/asked"\n[ "$2" != room ]\n')
+    assert shell.run("deploy.sh", "start", "--embedded").returncode == 1
+    assert (shell.folder / "asked").read_text() == "room\n"
+
+
 def test_a_plain_start_of_what_runs_embedded_says_so(shell: Shell) -> None:
     shell.install_embedded(running=True)
     answer = shell.run("deploy.sh", "start")

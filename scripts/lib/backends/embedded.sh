@@ -15,10 +15,13 @@ embedded_refresh() {
   if ! embedded_is_running; then bootstrap embedded "$EMBEDDED_VENV" >/dev/null; fi
 }
 
-# The packages and the models; a run that was interrupted goes on where it stopped.
+# The packages and the models; a run that was interrupted goes on where it stopped. Packages whose models would have no
+# room are not fetched in the first place.
 embedded_install() {
+  local models="${1-yes}"
+  if [[ -n "$models" ]] && ! embedded_is_installed; then bootstrap room >/dev/null; fi
   embedded_refresh
-  if [[ -n "${1-yes}" ]]; then embedded_run models pull; fi
+  if [[ -n "$models" ]]; then embedded_run models pull; fi
 }
 
 embedded_start() {

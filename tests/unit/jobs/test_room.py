@@ -10,7 +10,7 @@ from aiohttp import web
 
 from ai_semble.room import Room
 from tests.support.attacks import attack
-from tests.support.fake_service import FakeService
+from tests.support.fake_service import FakeService, wait_until
 from tests.unit.jobs.conftest import Host, ended, submit
 
 ROOM_FILE = "containers/base/src/ai_semble/room.py"
@@ -56,3 +56,29 @@ def test_jobs_leave_some_of_the_disk_free(
         assert refused(api.post("/nlp/short", content=b"[2]"))
         assert submit(api, "/nlp/short", b"[1]", **{"idempotency-key": "k"})["id"] == kept["id"]
         assert 'ai_semble_disk_room_bytes{service="orchestrator"} 0.0' in api.get("/metrics").text
+
+
+def test_a_repeated_submission_gets_its_job_where_no_room_is_left(
+    host: Host, service: FakeService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = service.hold("/held")
+    key = {"idempotency-key": "k"}
+    with host() as api:
+        job = submit(api, "/nlp/held", LONG, **key)
+        wait_until(lambda: gate.entered == 1, "it runs")
+        before = list((tmp_path / "jobs" / "bodies").iterdir())
+        assert [file.stat().st_size for file in before] == [len(LONG)]
+
+        monkeypatch.setattr(Room, "left", lambda _: 0)
+        again = submit(api, "/nlp/held", LONG, **key)
+        assert (again["id"], again["state"]) == (job["id"], "running")
+        assert submit(api, "/nlp/held", iter([LONG[:9], LONG[9:]]), **key)["id"] == job["id"], (
+            "no length is said"
+        )
+        for path, body in (("/nlp/held", LONG + b"x"), ("/nlp/held", b"[]"), ("/nlp/other", LONG)):
+            answer = api.post(path, content=body, headers={"content-type": "application/json", **key})
+            assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
+        assert list((tmp_path / "jobs" / "bodies").iterdir()) == before
+        gate.open()
+        assert ended(api, job)["state"] == "succeeded"
+    assert len(service.calls_of("/held")) == 1

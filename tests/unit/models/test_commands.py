@@ -13,6 +13,7 @@ import pytest
 from ai_services.models.progress import LineReporter, in_words
 from ai_services.models.store import MANIFEST
 from tests.support.mirror import Mirror
+from tests.support.models import models_directory
 
 BODY = os.urandom(50_000)
 CATALOGUE = """[models.mine]
@@ -74,6 +75,32 @@ def test_pull_verify_and_remove(user: dict[str, str], tmp_path: Path) -> None:
     assert models(user, "remove", "mine").stdout.startswith("mine: ")
     found = rows(user)["mine"]
     assert (found["state"], found["size"]) == ("missing", None)
+
+
+def test_a_file_of_ones_own_is_listed_with_its_size_and_the_licence_that_it_names(
+    user: dict[str, str], tmp_path: Path
+) -> None:
+    own = tmp_path / "config" / "ai-semble"
+    with (models_directory() / "smollm2-135m-instruct" / "model.gguf").open("rb") as model:
+        (own / "own.gguf").write_bytes(model.read(1_000_000))
+    table = '[models.own]\ntask = "chat"\nsource = "file:own.gguf"\n'
+    (own / "models.toml").write_text(table)
+
+    def listed() -> tuple[object, ...]:
+        return tuple(rows(user)["own"][key] for key in ("size", "licence", "state"))
+
+    assert listed() == (1_000_000, "apache-2.0", "missing")
+    pulled = models(user, "pull", "own")
+    assert "0 B to download, 1.0 MB on disk" in pulled.stderr
+    notice = tmp_path / "data" / "ai-semble" / "models" / "own" / "NOTICE.txt"
+    assert "Licence: apache-2.0" in notice.read_text()
+    (own / "own.gguf").unlink()
+    assert listed() == (1_000_000 + notice.stat().st_size, "apache-2.0", "installed")
+    (own / "models.toml").write_text(table + 'licence = "MIT"\n')
+    assert listed()[1] == "MIT", "who writes it down knows better"
+    (own / "models.toml").write_text(table)
+    assert models(user, "remove", "own").returncode == 0
+    assert listed() == (None, "unknown", "missing")
 
 
 def test_a_catalogue_can_be_added_for_one_pull(user: dict[str, str], tmp_path: Path) -> None:

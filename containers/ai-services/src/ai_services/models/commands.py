@@ -12,8 +12,9 @@ from rich.table import Table
 
 from ai_semble.config import Config
 from ai_semble.loading import load_config
-from ai_services.models.catalogue import Catalogue, ModelSpec, load_catalogue
+from ai_services.models.catalogue import UNKNOWN, Catalogue, ModelSpec, load_catalogue
 from ai_services.models.errors import ModelDamaged
+from ai_services.models.notices import under_its_licence
 from ai_services.models.progress import in_words, reporter_for
 from ai_services.models.pull import Puller
 from ai_services.models.store import ModelStore
@@ -107,9 +108,13 @@ def model_rows(catalogue: Catalogue, store: ModelStore) -> list[dict[str, Any]]:
 
 
 def _row(model: ModelSpec, store: ModelStore) -> dict[str, Any]:
+    licence, size = model.licence, model.size
+    if licence == UNKNOWN or size is None:
+        found_licence, found_size = _found(model, store)
+        licence = found_licence if licence == UNKNOWN else licence
+        size = found_size if size is None else size
     shown = {"name", "task", "title", "languages", "licence", "notice", "default"}
-    facts = model.model_dump(mode="json", include=shown)
-    size = model.size if model.size is not None else _size_here(model.name, store)
+    facts = model.model_dump(mode="json", include=shown) | {"licence": licence}
     return {**facts, "service": model.service, "size": size, "state": _state(model.name, store)}
 
 
@@ -133,13 +138,20 @@ def _installed_row(name: str, store: ModelStore) -> dict[str, Any]:
     }
 
 
-def _size_here(name: str, store: ModelStore) -> int | None:
-    """Bytes of the installed files; None when they are not here, or their manifest cannot be read."""
+def _found(model: ModelSpec, store: ModelStore) -> tuple[str, int | None]:
+    """Licence and bytes of the installed files, or of those of this machine that are to be installed.
+
+    None for the bytes when there are neither, or a manifest that cannot be read.
+    """
     try:
-        found = store.find(name)
-    except ModelDamaged:
-        return None
-    return found.manifest.size if found else None
+        if installed := store.find(model.name):
+            return installed.manifest.licence, installed.manifest.size
+        own = [spec.own for spec in model.files.values()]
+        files = [path for path in own if path is not None]
+        size = sum(path.stat().st_size for path in files) if len(files) == len(own) else None
+        return under_its_licence(model, files).licence, size
+    except (ModelDamaged, OSError):
+        return UNKNOWN, None
 
 
 def _state(name: str, store: ModelStore) -> str:

@@ -110,6 +110,11 @@ class Downloader:
             raise _Broken(describe(error)) from error
 
 
+def fetched(target: Path) -> int:
+    """Bytes that are there of what `Downloader.fetch` puts at `target`, whole or not."""
+    return target.stat().st_size if target.exists() else _Partial(target).length
+
+
 def _receive(response: HTTPResponse) -> bytes:
     """What has arrived, so that it is kept even if the connection breaks right after; empty at the end."""
     try:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 
-from ai_services.models.catalogue import ModelSpec
+from ai_services.models.catalogue import UNKNOWN, ModelSpec
+from ai_services.models.gguf import licence_in
 
 NOTICE = "NOTICE.txt"
 
@@ -17,6 +18,14 @@ def add_notices(model: ModelSpec, folder: Path, sources: Mapping[str, str]) -> N
     text = resources.files("ai_services.models").joinpath("licences", f"{model.licence}.txt")
     if not (folder / "LICENSE").exists() and text.is_file():
         (folder / "LICENSE").write_bytes(text.read_bytes())
+
+
+def under_its_licence(model: ModelSpec, files: Iterable[Path]) -> ModelSpec:
+    """The model with the licence that one of its files names, where the catalogue names none. Raises OSError."""
+    if model.licence != UNKNOWN:
+        return model
+    named = (licence_in(path) for path in files if path.suffix == ".gguf")
+    return model.model_copy(update={"licence": next(filter(None, named), UNKNOWN)})
 
 
 def notice_text(model: ModelSpec, sources: Mapping[str, str]) -> str:

@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ai_semble.errors import AiSembleError
-from ai_services.models.assembly import Assembly
-from ai_services.models.catalogue import ModelSpec
-from ai_services.models.download import Downloader
+from ai_services.models.assembly import Assembly, place_of
+from ai_services.models.catalogue import UNKNOWN, ModelSpec
+from ai_services.models.download import Downloader, fetched
 from ai_services.models.errors import (
     DiskFull,
     FolderUnusable,
@@ -36,10 +36,14 @@ Failures = dict[str, AiSembleError]
 
 @dataclass(frozen=True)
 class PlannedModel:
-    """A model to fetch: bytes over the network, and bytes on disk afterwards. Unknown sizes count as 0."""
+    """A model to fetch: bytes over the network, those of them that are here already, and bytes on disk afterwards.
+
+    Unknown sizes count as 0.
+    """
 
     model: ModelSpec
     download: int
+    there: int
     installed: int
 
 
@@ -105,13 +109,13 @@ class Puller:
 
     def _plan_one(self, model: ModelSpec) -> PlannedModel:
         """Resolve the sources of every file; raises SourceUnavailable when one file has none."""
-        download: dict[tuple[Kind, str], int] = {}
+        parts: dict[tuple[Kind, str], tuple[int, int, int]] = {}
         failed: list[str] = []
         for name, spec in (*model.inputs.items(), *model.files.items()):
             reasons: list[str] = []
             for way in spec.source:
                 try:
-                    download |= {(part.kind, part.place): self._bytes(part) for part in way.parts}
+                    parts |= {(part.kind, part.place): self._bytes(model, part) for part in way.parts}
                     break
                 except SourceUnavailable as error:
                     reasons.append(error.detail)
@@ -121,24 +125,31 @@ class Puller:
             failed += reasons
         for reason in dict.fromkeys(failed):
             self.report.warn(f"{model.name}: {reason}; another source has it")
-        total = sum(download.values())
-        return PlannedModel(model, total, model.size if model.size is not None else total)
+        size, download, there = (sum(amounts) for amounts in zip((0, 0, 0), *parts.values(), strict=True))
+        return PlannedModel(model, download, there, model.size if model.size is not None else size)
 
-    def _bytes(self, part: Reference) -> int:
+    def _bytes(self, model: ModelSpec, part: Reference) -> tuple[int, int, int]:
+        """Of a part: its size, what of it comes over the network, and what an earlier pull has left of that."""
         resolved = self.resolver.resolve(part)
-        return 0 if isinstance(resolved, Local) else resolved.size or 0
+        size = resolved.size or 0
+        if isinstance(resolved, Local):
+            return size, 0, 0
+        return size, size, min(size, fetched(place_of(self.store.work(model.name), part, resolved)))
 
     def _announce(self, planned: list[PlannedModel]) -> None:
         """Say how much will be fetched; raise DiskFull when it would not fit."""
         download = sum(item.download for item in planned)
+        there = sum(item.there for item in planned)
         installed = sum(item.installed for item in planned)
+        of_all = f" ({in_words(there)} of {in_words(download)} are there)" if there else ""
         names = ", ".join(item.model.name for item in planned)
         place = self.place or str(self.store.models_dir)
         self.report.say(
-            f"Fetching {names}: {in_words(download)} to download, {in_words(installed)} on disk, into {place}"
+            f"Fetching {names}: {in_words(download - there)} to download{of_all}, "
+            f"{in_words(installed)} on disk, into {place}"
         )
         # While a model is put together, its archive, what was unpacked of it and the result exist at once.
-        at_once = max(item.download + item.installed for item in planned)
+        at_once = max((item.download + item.installed for item in planned if item.download), default=0)
         kept = sum(path.stat().st_size for path in self.store.work("").rglob("*") if path.is_file())
         require_space(self.store.models_dir, max(installed + at_once - kept, 0), self.free, place)
 
@@ -149,12 +160,12 @@ class Puller:
             if not force and self.is_current(model):
                 return
             started = time.monotonic()
-            self.report.say(f"{model.name} ({model.licence})")
+            self.report.say(model.name if model.licence == UNKNOWN else f"{model.name} ({model.licence})")
             work = self.store.work(model.name)
             downloader = Downloader(self.resolver.client, self.report, self.pause)
             assembly = Assembly(model, work, self.resolver, downloader, self.report)
             facts = assembly.build()
-            _write_manifest(model, assembly.staged, facts, assembly.sources)
+            _write_manifest(assembly.model, assembly.staged, facts, assembly.sources)
             sync(assembly.staged)
             self.store.publish(model.name, assembly.staged)
             shutil.rmtree(work, ignore_errors=True)

@@ -20,7 +20,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from ai_services.models.catalogue import NAME_PATTERN, Task, service_of
+from ai_services.models.catalogue import NAME_PATTERN, UNKNOWN, Task, service_of
 from ai_services.models.errors import ModelDamaged, ModelNotInstalled
 from ai_services.models.files import FileFacts, facts_of
 from ai_services.models.locks import exclusive
@@ -48,7 +48,7 @@ class Manifest(BaseModel):
     task: Task
     title: str = ""
     languages: tuple[str, ...] = ()
-    licence: str = "unknown"
+    licence: str = UNKNOWN
     notice: str = ""
     convert: str = ""
     settings: dict[str, Any] = {}

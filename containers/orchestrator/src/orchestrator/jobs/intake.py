@@ -59,12 +59,14 @@ class Intake:
         announced = _announced_length(call)
         if announced > self._max_body_bytes:
             raise _too_large(self._max_body_bytes)
-        if await self._known(key) is None:
-            if self._tally.pending() >= self._max_queued:
-                raise Overloaded(f"{self._max_queued} jobs are waiting already", retry_after=10)
-            self._bodies.room.check(max(1, announced))
+        bounded = _at_most(self._max_body_bytes, body)
+        if known := await self._known(key):
+            return await self._again(known, call, bounded)
+        if self._tally.pending() >= self._max_queued:
+            raise Overloaded(f"{self._max_queued} jobs are waiting already", retry_after=10)
+        self._bodies.room.check(max(1, announced))
         job_id = new_job_id(self._store.clock())
-        request = await self._bodies.receive(job_id, REQUEST, _at_most(self._max_body_bytes, body))
+        request = await self._bodies.receive(job_id, REQUEST, bounded)
         new = NewJob(
             id=job_id,
             service=call.service,
@@ -73,11 +75,19 @@ class Intake:
             headers={name: value for name, value in call.headers.items() if name not in _NOT_KEPT},
             request_id=call.request_id,
             idempotency_key=key,
-            fingerprint=_fingerprint(call, request),
+            fingerprint=_fingerprint(call, request.digest),
             owner=asker.owner,
         )
         # From here on it is decided without the client, even when it leaves meanwhile.
         return await asyncio.shield(asyncio.create_task(self._accept(new, request, hold)))
+
+    async def _again(self, known: JobRecord, call: Call, body: AsyncIterator[bytes]) -> JobRecord:
+        """The job that was there when the request came, which needs no room. Raises IdempotencyKeyReused."""
+        digest = hashlib.sha256()
+        async for piece in body:
+            digest.update(piece)
+        _check_same(known, _fingerprint(call, digest.hexdigest()))
+        return await self._store.get(known.id) or known
 
     async def _accept(self, new: NewJob, request: StoredBody, hold: Hold | None) -> JobRecord:
         deposit: Deposit | None = None
@@ -95,8 +105,7 @@ class Intake:
             self._accepted(outcome, deposit)
             return outcome.job
         self._drop(new.id, deposit)
-        if outcome.fingerprint != new.fingerprint:
-            raise IdempotencyKeyReused(f"The key was sent with another request before, for job {outcome.id}")
+        _check_same(outcome, new.fingerprint)
         return outcome
 
     async def _known(self, idempotency_key: str | None) -> JobRecord | None:
@@ -141,8 +150,14 @@ def _too_large(most: int) -> BodyTooLarge:
     return BodyTooLarge(f"The body is longer than {most} bytes", hint=hint)
 
 
-def _fingerprint(call: Call, request: StoredBody) -> str:
+def _check_same(job: JobRecord, fingerprint: str) -> None:
+    """Raises IdempotencyKeyReused when the job was made by another request."""
+    if job.fingerprint != fingerprint:
+        raise IdempotencyKeyReused(f"The key was sent with another request before, for job {job.id}")
+
+
+def _fingerprint(call: Call, digest: str) -> str:
     """The same for the same request: what is called, with which body, to be answered in which form."""
     kinds = (call.headers.get("content-type", ""), call.headers.get("accept", ""))
-    parts = (call.service, call.method, call.path, *kinds, request.digest)
+    parts = (call.service, call.method, call.path, *kinds, digest)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
