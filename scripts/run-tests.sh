@@ -48,6 +48,8 @@ KERNEL=
 RESULTS=()
 
 main() {
+  # Else what ends politely at Ctrl-C is followed by the next step.
+  trap 'exit 130' INT
   local tier="${1-}" pytest_options=()
   shift || true
   case "$tier" in

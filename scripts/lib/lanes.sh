@@ -35,6 +35,7 @@ side_by_side() {
 
 in_lane() {
   set +m
+  trap 'exit 130' INT
   LANE="$1"
   shift
   # What failed last is remembered in a cache, which is one a lane.

@@ -128,9 +128,13 @@ def test_hosts_and_processes_are_tested_at_the_same_time_and_what_they_say_is_no
 
 
 ENDLESS = """#!/bin/bash
-case "$*" in *--host=debian13) ;; *) exit ;; esac
-trap 'echo cleaned up >"$HOME/ended"; exit 2' INT
-echo $$ >"$HOME/begun"
+case "$*" in
+  *--host=debian13 | "--quiet tests/unit") ;;
+  *fresh) exit ;;
+  *) echo "too late: $*" && exit ;;
+esac
+trap 'echo cleaned up >>"$HOME/ended"; exit 2' INT
+echo $$ >>"$HOME/begun"
 echo what it has said
 while :; do sleep 0.1; done
 """
@@ -145,15 +149,20 @@ def test_who_ends_all_ends_every_lane_politely_and_sees_how_far_it_came(
     home = Path(shell.variables["HOME"])
     command = [str(checkout / "scripts/run-tests.sh"), "all"]
     with subprocess.Popen(command, env=shell.variables, stdout=subprocess.PIPE, text=True) as running:
-        while not (home / "begun").exists():
+        while len(lines(home / "begun")) < 2:
             assert running.poll() is None
             time.sleep(0.1)
         running.send_signal(how)
         said, _ = running.communicate(timeout=30)
     assert running.returncode == 130
-    assert "what it has said" in said
-    assert (home / "ended").read_text() == "cleaned up\n"
-    assert not Path("/proc", (home / "begun").read_text().strip()).exists()
+    assert said.count("what it has said") == 2
+    assert "too late" not in said
+    assert lines(home / "ended") == ["cleaned up"] * 2
+    assert not [number for number in lines(home / "begun") if Path("/proc", number).exists()]
+
+
+def lines(file: Path) -> list[str]:
+    return file.read_text().splitlines() if file.exists() else []
 
 
 def test_one_failure_fails_the_whole_and_the_rest_still_runs(shell: Shell, checkout: Path) -> None:
