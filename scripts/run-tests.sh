@@ -175,7 +175,7 @@ hosts_tier() {
   if python -m tests.hosts check; then
     tier "$@"
   else
-    RESULTS+=("FAILED  $1: see above what this machine lacks")
+    result "FAILED  $1: see above what this machine lacks"
   fi
 }
 
@@ -204,11 +204,11 @@ step() {
   words="$*"
   said "$name" "$@" || status=$?
   if ((status == 0)); then
-    RESULTS+=("passed  $name ($((SECONDS - began)) s)")
+    result "passed  $name ($((SECONDS - began)) s)"
   elif ((status == 130)); then
     exit 130
   else
-    RESULTS+=("FAILED  $name: ${words#in_two_tries }")
+    result "FAILED  $name: ${words#in_two_tries }"
   fi
 }
 

@@ -5,14 +5,15 @@
 # What a step says is shown whole when it has ended. Read after common.sh; the caller has RESULTS, a line a step.
 
 LANE=      # the name of this lane; empty outside of lanes
-LANES_DIR= # RESULTS of each lane, and what its running step has said up to now
+LANES_DIR= # results of each lane, and what its running step has said up to now
 
 # side_by_side LANE... [-- WORD...] - run lane_LANE WORD... of each; ends when all have ended
 side_by_side() {
-  local lane lanes=() groups=()
+  local lane lanes=() groups=() results
   while (($#)) && [[ "$1" != -- ]]; do lanes+=("$1") && shift; done
   shift || true
   LANES_DIR="$(mktemp -d)"
+  trap 'end_lanes ${groups[@]+"${groups[@]}"}; exit 130' INT TERM HUP
   # A process group each, which can be ended with all that it has started.
   set -m
   for lane in "${lanes[@]}"; do
@@ -20,15 +21,13 @@ side_by_side() {
     groups+=("$!")
   done
   set +m
-  trap 'end_lanes "${groups[@]}"; exit 130' INT TERM
   for lane in "${groups[@]}"; do wait "$lane" || true; done
-  trap - INT TERM
+  trap 'exit 130' INT
+  trap - TERM HUP
   for lane in "${lanes[@]}"; do
-    if [[ -e "$LANES_DIR/$lane.results" ]]; then
-      mapfile -t -O "${#RESULTS[@]}" RESULTS <"$LANES_DIR/$lane.results"
-    else
-      RESULTS+=("FAILED  $lane: it ended before its last step")
-    fi
+    mapfile -t results <"$LANES_DIR/$lane.results"
+    RESULTS+=(${results[@]+"${results[@]}"})
+    if [[ ! -e "$LANES_DIR/$lane.ended" ]]; then RESULTS+=("FAILED  $lane: it ended before its last step"); fi
   done
   rm -r "$LANES_DIR"
 }
@@ -40,9 +39,18 @@ in_lane() {
   shift
   # What failed last is remembered in a cache, which is one a lane.
   export PYTEST_ADDOPTS="${PYTEST_ADDOPTS-} --override-ini=cache_dir=.pytest_cache/$LANE"
-  RESULTS=()
+  : >"$LANES_DIR/$LANE.results"
   "lane_$LANE" "$@"
-  printf '%s\n' ${RESULTS[@]+"${RESULTS[@]}"} >"$LANES_DIR/$LANE.results"
+  touch "$LANES_DIR/$LANE.ended"
+}
+
+# result LINE - what came of a step
+result() {
+  if [[ -z "$LANE" ]]; then
+    RESULTS+=("$1")
+  else
+    printf '%s\n' "$1" >>"$LANES_DIR/$LANE.results"
+  fi
 }
 
 # said NAME COMMAND... - run it under its name; in a lane, not mixed with what other lanes say
@@ -68,8 +76,10 @@ said() {
 # end_lanes GROUP... - as a terminal would, so that hosts and services of the tests are ended by those who made them
 end_lanes() {
   local group file
-  trap - INT TERM
-  for group; do kill -INT -- "-$group" 2>/dev/null || true; done
+  trap '' HUP
+  # Who asks twice does not want to wait.
+  trap 'signal_lanes KILL "$@"' INT TERM
+  signal_lanes INT "$@"
   for group; do wait "$group" || true; done
   for file in "$LANES_DIR"/*.said; do
     if [[ -e "$file" ]]; then
@@ -78,4 +88,10 @@ end_lanes() {
     fi
   done
   rm -r "$LANES_DIR"
+}
+
+# signal_lanes SIGNAL GROUP...
+signal_lanes() {
+  local group
+  for group in "${@:2}"; do kill "-$1" -- "-$group" 2>/dev/null || true; done
 }

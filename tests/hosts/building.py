@@ -47,10 +47,10 @@ def home(name: str) -> Path:
 
 
 def keep_home(folder: Path, name: str) -> None:
-    """Keep a copy of a home folder, in place of those that were kept before."""
+    """Keep a copy of a home folder, and of those that were kept before only the newest: it may be in use."""
     with alone():
         _forget_interrupted()
-        for old in (CACHE / "homes").glob("*"):
+        for old in sorted((CACHE / "homes").glob("*"), key=lambda path: path.stat().st_mtime)[:-1]:
             remove_tree(old)
         building = CACHE / "building" / name
         building.parent.mkdir(exist_ok=True)

@@ -15,7 +15,7 @@ from tests.hosts.recipes import BASE_IMAGE, host_for
 from tests.hosts.supplies import tree_of
 
 # What `setup.sh` reads.
-INSTALLED = ("configs", "containers", "scripts", "security")
+INSTALLED = ("configs", "containers", "scripts", "security/apparmor", "security/seccomp", "security/selinux")
 
 
 def kept_home() -> str:
@@ -24,14 +24,19 @@ def kept_home() -> str:
     if not building.home(name).exists():
         with running_host(host_for("quadlet").name) as host:
             install_and_keep(host)
+    if not building.home(name).exists():
+        raise RuntimeError(
+            "no home could be kept, or the checkout was changed while it was installed; try again"
+        )
     return name
 
 
 def install_and_keep(host: Host) -> Installed:
-    """`setup.sh` on an ordinary host; what it made is kept before anything else happens to it."""
+    """`setup.sh` on an ordinary host; what it made is kept, if it can be, before anything else happens to it."""
     name = _name()
     installed = install(host)
-    if host.recipe == host_for("quadlet") and not building.home(name).exists():
+    of_this_checkout = name == _name()
+    if host.recipe == host_for("quadlet") and of_this_checkout and not building.home(name).exists():
         host.keep_home(name)
     return installed
 

@@ -24,6 +24,8 @@ from tests.hosts.surroundings import ca_bundle, environment
 # A user manager that stops containers may take as long as systemd lets it (two minutes), before the boot begins.
 BOOTED_WITHIN_S = 240
 STOPPED_WITHIN_S = 300
+# Gigabytes are copied, perhaps when another host has been made.
+KEPT_WITHIN_S = 1200
 REPORTED_LINES = 60
 
 
@@ -86,10 +88,10 @@ class Host:
         raise HostError(f"{self.recipe.name} is not up, its last answer was: {answer}")
 
     def keep_home(self, name: str) -> None:
-        """Keep a copy of its home folders as they are now, from which other hosts may begin."""
+        """Keep a copy of its home folders as they are now, from which other hosts may begin. It may not be possible."""
         assert self.keeper.stdin
         print(name, file=self.keeper.stdin, flush=True)
-        _facts(self.keeper, "its home could not be kept")
+        _facts(self.keeper, "its home could not be kept", KEPT_WITHIN_S)
 
     def journal(self, options: str = "--boot --no-pager") -> str:
         """The journal of the system and of every user."""
@@ -172,9 +174,11 @@ def _tests_hosts(*words: str) -> list[str]:
     return [sys.executable, "-B", "-m", "tests.hosts", *words]
 
 
-def _facts(keeper: subprocess.Popen[str], otherwise: str) -> dict[str, Any]:
+def _facts(
+    keeper: subprocess.Popen[str], otherwise: str, within_s: float = BOOTED_WITHIN_S
+) -> dict[str, Any]:
     assert keeper.stdout
-    line = _line(keeper.stdout, BOOTED_WITHIN_S)
+    line = _line(keeper.stdout, within_s)
     if not line:
         raise HostError(f"{otherwise}; what the keeper said is above")
     facts: dict[str, Any] = json.loads(line)

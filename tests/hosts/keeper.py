@@ -195,9 +195,17 @@ def _told_to_stop(process: subprocess.Popen[bytes], run_folder: Path) -> bool:
             line = os.read(sys.stdin.fileno(), 1024)
             if not line:
                 return True
-            keep_home(run_folder / "home", line.decode().strip())
-            _tell(kept=line.decode().strip())
+            _keep(run_folder / "home", line.decode().strip())
     return False
+
+
+def _keep(folder: Path, name: str) -> None:
+    """The host goes on also where there is no room for a copy."""
+    try:
+        keep_home(folder, name)
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"{name} could not be kept: {error}", file=sys.stderr)
+    _tell(kept=home(name).exists())
 
 
 def _tell(**facts: object) -> None:

@@ -42,9 +42,9 @@ def world(
             print(made.logs())
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(autouse=True)
 def _nothing_is_denied(world: World) -> Iterator[None]:
-    """A kernel that confines the services lets them do all that this suite asks for."""
+    """A kernel that confines the services lets them do all that a test of this suite asks for."""
     if not isinstance(world, PodWorld) or not isinstance(world.host.recipe, VmRecipe):
         yield
         return

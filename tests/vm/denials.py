@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.hosts.host import Host
 
 # It is rotated; the oldest first.
-LOG = "cat $(ls -rv /var/log/audit/audit.log*)"
+LOG = "set -o pipefail; ls -rv /var/log/audit/audit.log* | xargs cat"
 
 
 def written(host: Host) -> int:

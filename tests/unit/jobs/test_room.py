@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 
 from ai_semble.room import Room
+from orchestrator.jobs.store import JobStore
 from tests.support.attacks import attack
 from tests.support.fake_service import FakeService, wait_until
 from tests.unit.jobs.conftest import Host, ended, submit
@@ -82,3 +83,20 @@ def test_a_repeated_submission_gets_its_job_where_no_room_is_left(
         gate.open()
         assert ended(api, job)["state"] == "succeeded"
     assert len(service.calls_of("/held")) == 1
+
+
+def test_a_repeated_submission_whose_job_expires_meanwhile_is_told_to_come_again(
+    host: Host, service: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def gone(*_: object) -> None:
+        return None
+
+    key = {"idempotency-key": "k"}
+    with host() as api:
+        job = ended(api, submit(api, "/nlp/x", LONG, **key))
+        with monkeypatch.context() as now:
+            now.setattr(JobStore, "get", gone)
+            answer = api.post("/nlp/x", content=LONG, headers={"prefer": "respond-async", **key})
+        assert (answer.status_code, answer.json()["code"]) == (503, "overloaded")
+        assert answer.headers["retry-after"] == "1"
+        assert submit(api, "/nlp/x", LONG, **key)["id"] == job["id"]

@@ -82,8 +82,8 @@ def test_a_file_of_ones_own_is_listed_with_its_size_and_the_licence_that_it_name
 ) -> None:
     own = tmp_path / "config" / "ai-semble"
     with (models_directory() / "smollm2-135m-instruct" / "model.gguf").open("rb") as model:
-        (own / "own.gguf").write_bytes(model.read(1_000_000))
-    table = '[models.own]\ntask = "chat"\nsource = "file:own.gguf"\n'
+        (own / "sha256-abc").write_bytes(model.read(1_000_000))
+    table = '[models.own]\ntask = "chat"\nsource = "file:sha256-abc"\n'
     (own / "models.toml").write_text(table)
 
     def listed() -> tuple[object, ...]:
@@ -94,7 +94,7 @@ def test_a_file_of_ones_own_is_listed_with_its_size_and_the_licence_that_it_name
     assert "0 B to download, 1.0 MB on disk" in pulled.stderr
     notice = tmp_path / "data" / "ai-semble" / "models" / "own" / "NOTICE.txt"
     assert "Licence: apache-2.0" in notice.read_text()
-    (own / "own.gguf").unlink()
+    (own / "sha256-abc").unlink()
     assert listed() == (1_000_000 + notice.stat().st_size, "apache-2.0", "installed")
     (own / "models.toml").write_text(table + 'licence = "MIT"\n')
     assert listed()[1] == "MIT", "who writes it down knows better"

@@ -45,7 +45,7 @@ def test_room_for_the_packages_alone_is_not_enough_for_a_first_start(
     assert bootstrap.main(["room"]) == 1
     assert capsys.readouterr().err.splitlines() == [
         f"error: {data / 'embedded'} has 1.7 GB left; 2.1 GB are needed: 1.6 GB for packages, 0.5 GB for models",
-        "hint:  Free some space there, or set XDG_DATA_HOME to a folder on a larger disk.",
+        "hint:  Free some space there, or set XDG_DATA_HOME (models.directory) to a folder on a larger disk.",
     ]
     assert list(tmp_path.iterdir()) == []
 

@@ -75,7 +75,7 @@ class Assembly:
                     self._obtain(name, spec, self.staged)
             if self.model.convert:
                 self._convert(inputs)
-            self.model = under_its_licence(self.model, (path for _, path in files_below(self.staged)))
+            self.model = under_its_licence(self.model, dict(files_below(self.staged)))
             add_notices(self.model, self.staged, self.sources)
         return {name: facts_of(path) for name, path in files_below(self.staged)}
 

@@ -146,9 +146,9 @@ def _found(model: ModelSpec, store: ModelStore) -> tuple[str, int | None]:
     try:
         if installed := store.find(model.name):
             return installed.manifest.licence, installed.manifest.size
-        own = [spec.own for spec in model.files.values()]
-        files = [path for path in own if path is not None]
-        size = sum(path.stat().st_size for path in files) if len(files) == len(own) else None
+        files = {name: spec.own for name, spec in model.files.items() if spec.own is not None}
+        complete = len(files) == len(model.files)
+        size = sum(path.stat().st_size for path in files.values()) if complete else None
         return under_its_licence(model, files).licence, size
     except (ModelDamaged, OSError):
         return UNKNOWN, None

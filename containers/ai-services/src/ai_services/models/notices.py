@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 
@@ -20,11 +20,11 @@ def add_notices(model: ModelSpec, folder: Path, sources: Mapping[str, str]) -> N
         (folder / "LICENSE").write_bytes(text.read_bytes())
 
 
-def under_its_licence(model: ModelSpec, files: Iterable[Path]) -> ModelSpec:
-    """The model with the licence that one of its files names, where the catalogue names none. Raises OSError."""
+def under_its_licence(model: ModelSpec, files: Mapping[str, Path]) -> ModelSpec:
+    """The model with the licence that one of its files (by name) says, where the catalogue has none. Raises OSError."""
     if model.licence != UNKNOWN:
         return model
-    named = (licence_in(path) for path in files if path.suffix == ".gguf")
+    named = (licence_in(path) for name, path in files.items() if name.endswith(".gguf"))
     return model.model_copy(update={"licence": next(filter(None, named), UNKNOWN)})
 
 

@@ -82,12 +82,17 @@ class Intake:
         return await asyncio.shield(asyncio.create_task(self._accept(new, request, hold)))
 
     async def _again(self, known: JobRecord, call: Call, body: AsyncIterator[bytes]) -> JobRecord:
-        """The job that was there when the request came, which needs no room. Raises IdempotencyKeyReused."""
+        """The job that was there when the request came, which needs no room.
+
+        Raises IdempotencyKeyReused, and Overloaded when it is there no more: the next try becomes a job.
+        """
         digest = hashlib.sha256()
         async for piece in body:
             digest.update(piece)
         _check_same(known, _fingerprint(call, digest.hexdigest()))
-        return await self._store.get(known.id) or known
+        if job := await self._store.get(known.id):
+            return job
+        raise Overloaded("The job of this key expired while the request came", retry_after=1)
 
     async def _accept(self, new: NewJob, request: StoredBody, hold: Hold | None) -> JobRecord:
         deposit: Deposit | None = None
