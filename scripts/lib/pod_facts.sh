@@ -53,26 +53,15 @@ pod_ask_health() {
   fi
   printf '\n=== health\n%s\n' "$answer"
   if [[ "$answer" == '{'* ]]; then return; fi
-  if quadlet_is_apart; then pod_ask_each; else pod_ask_all; fi
+  pod_ask_each
 }
 
-# pod_ask_all - the other services of a pod: they share one network, so the first container that runs asks for all
-pod_ask_all() {
-  local service asked=() status
-  for service in "${POD_SERVICES[@]:1}"; do asked+=("$service:${POD_PORTS[$service]}"); done
-  for service in "${POD_SERVICES[@]:1}"; do
-    status=0
-    timeout 6 podman exec "$PREFIX-$service" bash -c "$POD_ASK" - "${asked[@]}" 2>/dev/null || status=$?
-    # Where time runs out, Podman is slow, and no faster elsewhere.
-    if ((status == 0 || status == 124)); then return; fi
-  done
-}
-
-# pod_ask_each - separate containers, each by itself, and all at once
+# pod_ask_each - the other services, each by itself, from which SELinux or its network hides the others; all at once
 pod_ask_each() {
   local service answers=() answer
   for service in "${POD_SERVICES[@]:1}"; do
-    exec {answer}< <(timeout 6 podman exec "$PREFIX-$service" bash -c "$POD_ASK" - "$service:${POD_PORTS[$service]}" 2>/dev/null)
+    exec {answer}< <(timeout 6 podman exec "$PREFIX-$service" \
+      timeout 3 bash -c "$POD_ASK" - "$service" "${POD_PORTS[$service]}" 2>/dev/null)
     answers+=("$answer")
   done
   for answer in "${answers[@]}"; do
@@ -84,14 +73,11 @@ pod_ask_each() {
 # Run inside a container, which has no curl.
 # shellcheck disable=SC2016 # its variables are its own
 POD_ASK='
-for pair; do
-  printf "\n=== health %s\n" "${pair%:*}"
-  timeout 1 bash -c "exec 3<>/dev/tcp/127.0.0.1/${pair#*:}
-    printf \"GET /health HTTP/1.0\r\nHost: localhost\r\n\r\n\" >&3
-    while IFS= read -r line <&3 && [[ \"\$line\" != \$'"'"'\r'"'"' ]]; do :; done
-    cat <&3"
-done
-true'
+printf "\n=== health %s\n" "$1"
+exec 3<>"/dev/tcp/127.0.0.1/$2"
+printf "GET /health HTTP/1.0\r\nHost: localhost\r\n\r\n" >&3
+while IFS= read -r line <&3 && [[ "$line" != $'"'"'\r'"'"' ]]; do :; done
+cat <&3'
 
 # Its health by the secret that ai_semble/secrets.py makes for this.
 # shellcheck disable=SC2016 # its variables are its own
