@@ -40,6 +40,10 @@ class PodWorld(World):
 
     host: Host = field(kw_only=True)
 
+    @property
+    def slowness(self) -> int:
+        return self.host.slowness
+
     def command(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         line = shlex.join(["podman", "exec", container("orchestrator"), "ai-semble", *words])
         return self.host.run(line, check=check, timeout=300)

@@ -56,5 +56,5 @@ def _nothing_is_denied(world: World) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def api(world: World) -> Iterator[httpx.Client]:
     """A client of the public API."""
-    with httpx.Client(base_url=world.url, timeout=120) as client:
+    with httpx.Client(base_url=world.url, timeout=600) as client:
         yield client

@@ -15,7 +15,7 @@ from tests.support.worlds import World
 
 NLP = "/ai/nlp/process"
 TEXT = {"text": "This is a great product!", "task": "language"}
-DEADLINE_S = 10
+DEADLINE_S = 120
 
 
 @pytest.fixture

@@ -37,6 +37,11 @@ class World:
     variables: Mapping[str, str]
 
     @property
+    def slowness(self) -> int:
+        """How many times as long as usual everything takes."""
+        return 1
+
+    @property
     def private_folder(self) -> Path:
         """Holds the home and every XDG folder of this environment."""
         return Path(self.variables["HOME"]).parent
