@@ -11,7 +11,7 @@
 #   contract       the running API against its own OpenAPI description, and a corpus of bad inputs
 #   shell          the scripts
 #   docs           generated pages are fresh, and what the README says works
-#   attacks        what somebody hostile would try; --target= as for integration (`all`: embedded)
+#   attacks        what somebody hostile would try; --target=embedded (default), or as for integration
 #   integration    the whole platform; --target=inprocess (default), embedded (supervised processes), or the pod
 #                  on a real host: quadlet, kube; --topology=network for separate containers instead of a pod
 #   machine        real hosts: clone, setup.sh, deploy.sh, the integration suite, faults; --host=debian13 (default:
@@ -42,7 +42,7 @@ source "$CHECKOUT/scripts/lib/lanes.sh"
 VENV="$CHECKOUT/.venv"
 HELP="./scripts/run-tests.sh --help"
 COVERAGE=
-TARGET=inprocess
+TARGET=
 HOST=debian13
 KERNEL=
 RESULTS=()
@@ -132,8 +132,8 @@ run_contract() { of_folder contract "$@"; }
 run_shell() { of_folder shell "$@"; }
 run_docs() { of_folder docs "$@"; }
 run_load() { step load python -m tests.load "$@"; }
-run_integration() { on_target integration "$@"; }
-run_attacks() { on_target attacks "$@"; }
+run_integration() { on_target integration inprocess "$@"; }
+run_attacks() { on_target attacks embedded "$@"; }
 
 # of_folder TIER PYTEST_OPTION... - a tier that is one folder, or only those of its tests that are named
 of_folder() {
@@ -148,15 +148,15 @@ of_folder() {
   tier "$name" "tests/$name" "$@"
 }
 
-# on_target TIER PYTEST_OPTION... - a tier of the whole platform, wherever TARGET says that it runs
+# on_target TIER DEFAULT PYTEST_OPTION... - a tier of the whole platform, wherever TARGET says that it runs
 on_target() {
-  local name="$1" run=tier
-  shift
-  case "$TARGET" in quadlet | kube) run=hosts_tier ;; esac
+  local name="$1" target="${TARGET:-$2}" run=tier
+  shift 2
+  case "$target" in quadlet | kube) run=hosts_tier ;; esac
   if [[ -n "$KERNEL" ]]; then
     hosts_tier "$name (vm, $KERNEL)" "tests/$name" --host="debian13-$KERNEL" "$@"
   else
-    "$run" "$name ($TARGET)" "tests/$name" --target="$TARGET" "$@"
+    "$run" "$name ($target)" "tests/$name" --target="$target" "$@"
   fi
 }
 

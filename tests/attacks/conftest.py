@@ -32,17 +32,18 @@ def port(world: World) -> int:
 
 
 @pytest.fixture(autouse=True)
-def well(api: httpx.Client) -> Iterator[None]:
+def well(api: httpx.Client, world: World) -> Iterator[None]:
     """After each attack every service runs, in the process that it had before, and answers."""
-    before = processes_when_ready(api)
+    within_s = WELL_WITHIN_S * world.slowness
+    before = processes_when_ready(api, within_s)
     yield
-    assert processes_when_ready(api) == before
+    assert processes_when_ready(api, within_s) == before
     assert api.post("/ai/nlp/process", json=GOOD).status_code == 200
 
 
-def processes_when_ready(api: httpx.Client) -> dict[str, int]:
+def processes_when_ready(api: httpx.Client, within_s: float) -> dict[str, int]:
     """The process of each service; a service may be busy for a moment after an attack."""
-    deadline = time.monotonic() + WELL_WITHIN_S
+    deadline = time.monotonic() + within_s
     while True:
         health = api.get("/health").json()
         found = {name: service["pid"] for name, service in health["services"].items()}

@@ -56,7 +56,7 @@ def podman_5_only(pod: PodWorld, lack: str) -> None:
 def inside(pod: PodWorld, service: str, script: str) -> str:
     """What Python says in a service's container, as the service's user; errors as well."""
     line = shlex.join(["podman", "exec", container(service), PYTHON, "-c", script])
-    done = pod.host.run(line, check=False, timeout=120)
+    done = pod.host.run(line, check=False, timeout=60 * pod.host.slowness + 60)
     return done.stdout + done.stderr
 
 

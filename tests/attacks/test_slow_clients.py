@@ -23,17 +23,25 @@ ENVELOPE = "containers/base/src/ai_semble/envelope.py"
 ROOM = "Of clients that are waited for, the one that has moved nothing for longest makes room for the next"
 FLOOD = Path(__file__).with_name("flood.py")
 DATASET = "/data/datasets/flood"
+PATIENCE_S = 100  # with a machine that is busy, for which others may be the reason
 
 
 def flood(world: World, connections: int, hello: bytes) -> dict[str, Any]:
     """Many connections from beside the orchestrator: through a tunnel it would be the tunnel that is attacked."""
-    order = {"connections": connections, "hello": hello.decode(), "asked": 5}
+    order = {
+        "connections": connections,
+        "hello": hello.decode(),
+        "asked": 5,
+        "patience_s": PATIENCE_S * world.slowness,
+    }
     script = FLOOD.read_text("utf-8")
     if isinstance(world, PodWorld):
         line = shlex.join(
             ["podman", "exec", "--interactive", container("orchestrator"), PYTHON, "-c", script]
         )
-        done = world.host.run(line, input=json.dumps(order | {"port": 8080}), timeout=300, check=False)
+        done = world.host.run(
+            line, input=json.dumps(order | {"port": 8080}), timeout=300 * world.slowness, check=False
+        )
     else:
         given = json.dumps(order | {"port": world.ports["orchestrator"]})
         command = [sys.executable, "-c", script]

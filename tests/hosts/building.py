@@ -55,6 +55,7 @@ def keep_home(folder: Path, name: str) -> None:
         building = CACHE / "building" / name
         building.parent.mkdir(exist_ok=True)
         subprocess.run(["cp", "--archive", str(folder), str(building)], check=True)
+        building.touch()
         home(name).parent.mkdir(exist_ok=True)
         building.rename(home(name))
 

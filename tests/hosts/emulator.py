@@ -24,6 +24,7 @@ HARDWARE = "q35,i8042=off"
 # A processor that is emulated has none of the faults whose mitigations make each system call dear, and its clock is
 # one for all.
 FASTER = "mitigations=off tsc=reliable"
+LABEL = "security.selinux"
 # linux/kvm.h
 KVM_CREATE_VM, KVM_CREATE_VCPU, KVM_RUN = 0xAE01, 0xAE41, 0xAE80
 
@@ -48,7 +49,13 @@ def spare_work_at_boot(recipe: VmRecipe, changes: Path) -> None:
 
 
 def make_disk(recipe: VmRecipe, home: Path, run_folder: Path) -> None:
-    """The disk of one host: its kind's root, its own changes, a home, and labels where they are asked for."""
+    """The disk of one host: its kind's root, its own changes, a home, and labels where they are asked for.
+
+    The home is labelled where it lies. Elsewhere labels may not be left over from that: an overlay of a user
+    who is not root cannot copy them.
+    """
+    if recipe.kernel != "selinux":
+        forget_labels(home)
     root = run_folder / "root"
     script = f"""
         mount -t overlay -o "lowerdir=$0,upperdir={run_folder}/changes,workdir={run_folder}/work" overlay {root}
@@ -66,6 +73,13 @@ def make_disk(recipe: VmRecipe, home: Path, run_folder: Path) -> None:
     )
     if done.returncode:
         raise RuntimeError(f"the disk could not be made:\n{done.stdout}{done.stderr}")
+
+
+def forget_labels(folder: Path) -> None:
+    """Take SELinux's labels off a folder and all that it holds."""
+    for path in (folder, *folder.rglob("*")):
+        if LABEL in os.listxattr(path, follow_symlinks=False):
+            os.removexattr(path, LABEL, follow_symlinks=False)
 
 
 def command(recipe: VmRecipe, machine: str, run_folder: Path) -> list[str]:

@@ -24,6 +24,7 @@ INTERRUPTED_WITHIN_S = 120
 # Three health checks, 15 s apart, each of which may take 10 s.
 FOUND_TO_HANG_WITHIN_S = 180
 MIB = 1024**2
+PROCESS_OF_NLP = "podman inspect --format '{{.State.Pid}}' ai-semble-nlp"
 
 
 @pytest.fixture
@@ -152,6 +153,19 @@ def kill(running: Installed, service: str, number: signal.Signals = signal.SIGKI
     """Its first process, from outside: Podman knows nothing of it."""
     inspect = f"podman inspect --format '{{{{.State.Pid}}}}' ai-semble-{service}"
     running.host.run(f"podman unshare kill -{number.value} $({inspect})")
+
+
+def test_what_is_left_half_stopped_is_ended_and_started(running: Installed, api: httpx.Client) -> None:
+    eventually(lambda: is_well(running, api), "all is well before")
+    before = running.host.run(PROCESS_OF_NLP).stdout
+    kill(running, "nlp", signal.SIGSTOP)
+    # Whoever stops it is gone before its patience is at an end.
+    running.host.run("timeout --signal=KILL 3 podman stop --time 60 ai-semble-nlp", check=False)
+    eventually(
+        lambda: running.host.run(PROCESS_OF_NLP).stdout != before and is_well(running, api),
+        "it is another process",
+        FOUND_TO_HANG_WITHIN_S,
+    )
 
 
 def is_up(running: Installed) -> bool:

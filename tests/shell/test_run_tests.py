@@ -192,6 +192,14 @@ def test_the_machine_tier_runs_the_integration_suite_on_the_host_that_was_asked_
     assert said[-1] == f"pytest --quiet {suites} --host=debian12 -x"
 
 
+@pytest.mark.parametrize(("tier", "target"), [("integration", "inprocess"), ("attacks", "embedded")])
+def test_a_suite_of_the_whole_platform_runs_where_it_says_most(
+    shell: Shell, checkout: Path, tier: str, target: str
+) -> None:
+    _, said, _ = run(shell, checkout, tier, "-x")
+    assert said[-1] == f"pytest --quiet tests/{tier} --target={target} -x"
+
+
 @pytest.mark.parametrize("tier", ["integration", "attacks"])
 def test_a_suite_of_the_whole_platform_runs_on_the_kernel_that_was_asked_for(
     shell: Shell, checkout: Path, tier: str

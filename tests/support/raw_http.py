@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-DEADLINE_S = 10
+DEADLINE_S = 60
 
 
 @contextmanager

@@ -5,16 +5,30 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.hosts.environment import Installed
 from tests.hosts.host import Host
 from tests.hosts.recipes import CHECKOUT
+from tests.hosts.requirements import as_root
 from tests.machine.belongings import eventually
 from tests.machine.test_host import left_over
 
 LEFT_WITHIN_S = 180
+LABELLED = """
+import os, sys
+from pathlib import Path
+from tests.hosts.emulator import LABEL, forget_labels
+folder = Path(sys.argv[1])
+(folder / "inside").mkdir()
+(folder / "inside/link").symlink_to("nowhere")
+for path in (folder, *folder.rglob("*")):
+    os.setxattr(path, LABEL, b"user_u:object_r:user_home_t:s0", follow_symlinks=False)
+forget_labels(folder)
+print([os.listxattr(path, follow_symlinks=False) for path in (folder, *folder.rglob("*"))])
+"""
 PROGRAM = """
 import sys
 from tests.hosts.host import running_host
@@ -26,6 +40,12 @@ with running_host(sys.argv[1]):
 def test_its_kernel_confines_programs_by_what_was_asked_for(host: Host) -> None:
     modules = host.run("cat /sys/kernel/security/lsm").stdout.split(",")
     assert [name for name in ("apparmor", "selinux") if name in modules] == [host.recipe.name.split("-")[1]]
+
+
+def test_a_home_takes_no_labels_to_another_kernel(tmp_path: Path) -> None:
+    program = as_root(sys.executable, "-c", LABELLED, str(tmp_path))
+    said = subprocess.run(program, cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout
+    assert said == "[[], [], []]\n"
 
 
 @pytest.mark.selinux

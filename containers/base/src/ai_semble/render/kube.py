@@ -223,7 +223,7 @@ Environment=AI_SEMBLE_POD=%E/containers/ai-semble/{prefix}.yaml
 ExecStartPre=podman {play} --replace --network {environment.network} --log-driver journald \\
   --seccomp-profile-root {SECCOMP} ${{AI_SEMBLE_POD}}
 ExecStartPre=bash -c 'until {_all_healthy(environment)}; do sleep 1; done'
-# Podman restarts what ends. What it killed because it hung stays down in some releases, so it is started here.
+# Podman restarts what ends. What hung may be left down, or half stopped, so it is stopped and started here.
 # The target is up while all are healthy. What was removed behind Podman's back ends this, and all is made again.
 ExecStart=bash -c '{_watch(environment)}'
 ExecStop=podman pod stop --ignore --time {RHYTHM.stop_s} {prefix}
@@ -246,20 +246,28 @@ def _all_healthy(environment: Environment) -> str:
 
 
 def _watch(environment: Environment) -> str:
-    """Wait for an end or a removal, without asking again and again; after an end Podman has the first try.
+    """Wait for an end or a removal; after an end Podman has the first try. The watch is there before all are asked, so
+    that no end is missed.
 
-    The watch is there before all are asked, so that no end is missed.
+    Nothing is heard of what is left half stopped: Podman's restart of what hung ends with the check of health that it
+    is a part of, in some releases, and a start meanwhile ends it, too. So that is looked for now and then.
     """
     names = [environment.container(container.service) for container in CONTAINERS]
     all_exist = " && ".join(f"podman container exists {name}" for name in names)
     filters = " ".join(f"--filter container={name}" for name in names)
     events = f"podman events --filter event=remove --filter event=died {filters}"
+    states = f'podman ps --all --filter pod={environment.prefix} --format "{{{{.State}}}} {{{{.Names}}}}"'
+    # The status of `read` is above 128 when its time is over, else something was said or nobody will say anything.
+    heard = f"read -r -t {RHYTHM.look_s} _ <&3 || (( $$? < 128 )) || {states} | grep -iq ^stopping"
+    stop = (
+        f'{states} | sed -n "s/^[Ss]topping //p" | xargs --no-run-if-empty podman stop --time {RHYTHM.stop_s}'
+    )
     up, down = systemd.only("start", environment), systemd.only("stop", environment)
     steps = (
         f"exec 3< <({events})",
-        # What it leaves running keeps nothing of ours.
-        f"podman pod start {environment.prefix} 3<&-",
-        f"if {_all_healthy(environment)}; then {up}; read -r _ <&3; {down}; fi",
+        # What is started leaves processes that keep nothing of ours.
+        f"{{ {stop}; podman pod start {environment.prefix}; }} 3<&-",
+        f"if {_all_healthy(environment)}; then {up}; until {heard}; do :; done; {down}; fi",
         "kill $$!",
         "sleep 5",
     )

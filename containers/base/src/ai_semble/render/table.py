@@ -161,6 +161,7 @@ class Rhythm:
     # Longer than `server.shutdown_grace_s`, which running requests and jobs have to end.
     stop_s: int = 20
     restart_s: int = 2
+    look_s: int = 30
 
 
 RHYTHM = Rhythm()
