@@ -157,7 +157,7 @@ def kill(running: Installed, service: str, number: signal.Signals = signal.SIGKI
 
 def test_what_is_left_half_stopped_is_ended_and_started(running: Installed, api: httpx.Client) -> None:
     if running.host.recipe.backend != "kube":
-        pytest.skip("only Podman 4 restarts what hangs in a health check that ends before it; run --host=debian12")
+        pytest.skip("only Podman 4 restarts in a health check that ends before it; run --host=debian12")
     eventually(lambda: is_well(running, api), "all is well before")
     before = running.host.run(PROCESS_OF_NLP).stdout
     kill(running, "nlp", signal.SIGSTOP)
