@@ -381,6 +381,11 @@ def test_firewalld_is_opened_for_now_and_for_later_in_the_zone_of_each_outer_int
         assert f"# left closed: {zone}, " in answer.stdout
 
 
+def test_the_port_that_is_opened_unnamed_is_said(shell: Shell) -> None:
+    assert "it was 8443" in run(shell, "--open-port", "--dry-run").stderr
+    assert "it was" not in run(shell, "--open-port", "9443", "--dry-run").stderr
+
+
 def ufw(shell: Shell, command: str, *rules: str) -> subprocess.CompletedProcess[str]:
     """What a dry run of the step does where these rules were added before."""
     shell.stub("ufw", "#!/bin/sh\ncat <<'END'\n" + "\n".join(("Added user rules:", *rules)) + "\nEND\n")
