@@ -14,7 +14,7 @@ import pytest
 
 from ai_semble.topology import DATA, LLM, ORCHESTRATOR, SERVICES, UPSTREAMS
 from tests.hosts.environment import Installed, reachable
-from tests.hosts.pod_world import container
+from tests.hosts.pod_world import PYTHON, container
 from tests.support.attacks import attack
 from tests.support.pictures import photo
 
@@ -23,6 +23,13 @@ QUADLET = "containers/base/src/ai_semble/render/quadlet.py"
 SCRIPT = "scripts/lib/pod_topology.sh"
 INSIDE = "ai-semble-inside"
 OWNER_OF_MODELS = 10001
+# A path that is open to everybody who is heard at all.
+ASK = """
+import socket, sys
+with socket.create_connection((sys.argv[1], 8080), 5) as connection:
+    connection.sendall(b"GET /health/live HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n")
+    print(connection.recv(12).decode())
+"""
 VOLUME = "~/.local/share/containers/storage/volumes/ai-semble-data/_data"
 # A file of the user's: when the topology was changed.
 RESTARTED = "restarted"
@@ -91,6 +98,12 @@ def connected(running: Installed, service: str, address: str, port: int) -> bool
         shlex.join(["podman", "exec", container(service), "bash", "-c", line]), check=False
     )
     return done.returncode == 0
+
+
+def answered(running: Installed, service: str, address: str) -> bool:
+    """Whether the orchestrator answers to a request of another container."""
+    ask = shlex.join(["podman", "exec", container(service), PYTHON, "-c", ASK, address])
+    return running.host.run(ask, check=False).stdout.strip() == "HTTP/1.1 200"
 
 
 def looked_up(running: Installed, service: str) -> bool:
@@ -164,6 +177,21 @@ def test_no_service_behind_the_orchestrator_reaches_another_machine(
     assert not connected(apart, service, place.hostname, place.port)
     assert looked_up(apart, ORCHESTRATOR.name)
     assert not looked_up(apart, service)
+
+
+@attack(
+    threat="It sends data away in a URL that it has the orchestrator fetch, or reads jobs and datasets through it",
+    control='`network.topology = "network"`: the orchestrator hears nobody from a network that it is on',
+    file="containers/base/src/ai_semble/neighbours.py",
+)
+@pytest.mark.parametrize("service", UPSTREAMS)
+def test_no_service_is_answered_by_the_orchestrator(apart: Installed, service: str) -> None:
+    name = container(ORCHESTRATOR.name)
+    told = json.loads(apart.host.run(f"podman inspect {name}").stdout)
+    networks = told[0]["NetworkSettings"]["Networks"].values()
+    for address in (f"{name}.dns.podman", *(one["IPAddress"] for one in networks)):
+        assert answered(apart, ORCHESTRATOR.name, address), "it answers to itself"
+        assert not answered(apart, service, address)
 
 
 @attack(

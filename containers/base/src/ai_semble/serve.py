@@ -21,6 +21,7 @@ from ai_semble.exposure import open_door
 from ai_semble.handshake import TlsServer
 from ai_semble.listening import address_of, is_in_our_image, refuse_open_address
 from ai_semble.logs import configure_logs, get_logger
+from ai_semble.neighbours import whom_to_turn_away
 from ai_semble.outside import OutsideDoor
 from ai_semble.protocol import BoundedProtocol, Connections
 from ai_semble.secrets import TOKEN_VARIABLE, ensure_token
@@ -53,6 +54,7 @@ def serve(service: str, config: Config) -> None:
         most_idle=min(_IDLE, most_files // 4),
         most_slow=max(1, min(places, most_files) // 2),
         client_timeout_s=config.server.client_timeout_s * (1 if is_public else _PATIENCE_WITH_THE_GATEWAY),
+        turns_away=whom_to_turn_away(config, service),
     )
     settings = _settings(app, connections, config, address_of(config, service), config.port_of(service))
     get_logger(__name__).info("serving", host=settings.host, port=settings.port, pid=os.getpid())
