@@ -10,8 +10,10 @@ pod_fit_network() {
 
 # pod_network_fits BACKEND - whether the network, where there is one, is as the units say
 pod_network_fits() {
-  local is wish=false
-  is="$(podman network inspect --format '{{.Internal}}' "$PREFIX" 2>/dev/null)" || return 0
-  if "$1_is_internal"; then wish=true; fi
-  [[ "$is" == "$wish" ]]
+  local is wish="false *"
+  is="$(podman network inspect --format '{{.Internal}} {{.DNSEnabled}}' "$PREFIX" 2>/dev/null)" || return 0
+  # Without a way out it has no name server either.
+  if "$1_is_internal"; then wish="true false"; fi
+  # shellcheck disable=SC2053 # a pattern
+  [[ "$is" == $wish ]]
 }

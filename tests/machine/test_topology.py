@@ -7,7 +7,6 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from ai_semble.topology import DATA, LLM, ORCHESTRATOR, SERVICES, UPSTREAMS
 from tests.hosts.environment import Installed, reachable
 from tests.hosts.pod_world import PYTHON, container
+from tests.machine.reaching import connected, looked_up
 from tests.support.attacks import attack
 from tests.support.pictures import photo
 
@@ -92,26 +92,10 @@ def as_user(running: Installed, user: int, command: str) -> bool:
     return running.host.run(line, check=False).returncode == 0
 
 
-def connected(running: Installed, service: str, address: str, port: int) -> bool:
-    line = f"timeout 3 bash -c 'exec 3<>/dev/tcp/{address}/{port}'"
-    done = running.host.run(
-        shlex.join(["podman", "exec", container(service), "bash", "-c", line]), check=False
-    )
-    return done.returncode == 0
-
-
 def answered(running: Installed, service: str, address: str) -> bool:
     """Whether the orchestrator answers to a request of another container."""
     ask = shlex.join(["podman", "exec", container(service), PYTHON, "-c", ASK, address])
     return running.host.run(ask, check=False).stdout.strip() == "HTTP/1.1 200"
-
-
-def looked_up(running: Installed, service: str) -> bool:
-    """Whether a container finds the address that the host found its packages at."""
-    name = urlsplit(running.host.recipe.mirror).hostname
-    assert name
-    look = shlex.join(["podman", "exec", container(service), "getent", "hosts", name])
-    return running.host.run(look, check=False).returncode == 0
 
 
 def test_all_four_services_answer_through_the_orchestrator(
@@ -170,11 +154,8 @@ def test_only_the_orchestrator_is_on_both_networks(apart: Installed) -> None:
 def test_no_service_behind_the_orchestrator_reaches_another_machine(
     apart: Installed, shared_files: tuple[Path, str], service: str
 ) -> None:
-    place = urlsplit(shared_files[1])
-    assert place.hostname
-    assert place.port
-    assert connected(apart, ORCHESTRATOR.name, place.hostname, place.port)
-    assert not connected(apart, service, place.hostname, place.port)
+    assert connected(apart, ORCHESTRATOR.name, shared_files[1])
+    assert not connected(apart, service, shared_files[1])
     assert looked_up(apart, ORCHESTRATOR.name)
     assert not looked_up(apart, service)
 

@@ -52,7 +52,8 @@ kube_make_secret() {
 # kube_prepare - what `podman kube play` expects to be there
 kube_prepare() {
   local options=()
-  if kube_is_internal; then options+=(--internal); fi
+  # Before aardvark-dns 1.11, Podman's name server asks others for names even there.
+  if kube_is_internal; then options+=(--internal --disable-dns); fi
   podman network exists "$PREFIX" || podman network create ${options[@]+"${options[@]}"} "$PREFIX" >/dev/null
 }
 

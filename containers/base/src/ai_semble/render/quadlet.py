@@ -132,7 +132,8 @@ def _network(host: Host, environment: Environment) -> str:
             "Unit": [("Description", f"Ai-semble: the network {environment.network}")],
             "Network": [
                 ("NetworkName", environment.network),
-                *([("Internal", "true")] if environment.internal else []),
+                # Before aardvark-dns 1.11, Podman's name server asks others for names even here.
+                *([("Internal", "true"), ("DisableDNS", "true")] if environment.internal else []),
             ],
         },
     )
