@@ -16,11 +16,12 @@ from seccomp_table import REFUSED
 from seccomp_table import SERVICES as TABLE
 from tests.support.system_calls import allowed_by_default, is_known, number_of
 
+SET_MODE_FILTER, TSYNC, SPEC_ALLOW = 1, 1, 4
 NEVER = """
 ptrace process_vm_readv process_vm_writev pidfd_getfd kcmp mount umount2 move_mount open_tree pivot_root chroot unshare
 setns clone3 keyctl add_key request_key bpf perf_event_open io_uring_setup io_uring_enter io_uring_register userfaultfd
 open_by_handle_at kexec_load kexec_file_load init_module finit_module delete_module personality reboot swapon mknod
-execveat memfd_create setuid setgid setgroups capset seccomp splice
+execveat memfd_create setuid setgid setgroups capset splice
 """
 
 
@@ -43,6 +44,15 @@ def test_every_service_has_a_profile_and_every_profile_a_service() -> None:
 def test_what_is_not_named_is_refused(service: str) -> None:
     assert profile(service)["defaultAction"] == "SCMP_ACT_ERRNO"
     assert not allowed(service) & {*NEVER.split(), *REFUSED.names}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_filter_may_be_added_and_nothing_else_be_asked_of_seccomp(service: str) -> None:
+    rules = profile(service)["syscalls"]
+    assert isinstance(rules, list)
+    (rule,) = (rule for rule in rules if "seccomp" in rule["names"])
+    conditions = {(one["index"], one["op"], one["value"]) for one in rule["args"]}
+    assert conditions == {(0, "SCMP_CMP_EQ", SET_MODE_FILTER), (1, "SCMP_CMP_EQ", TSYNC | SPEC_ALLOW)}
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -15,7 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from ai_semble import telemetry
+from ai_semble import programs, telemetry
 from ai_semble.config import Config
 from ai_semble.exposure import open_door
 from ai_semble.handshake import TlsServer
@@ -41,6 +41,7 @@ def serve(service: str, config: Config) -> None:
     """Listen and answer; returns after SIGTERM or SIGINT, when the running requests have ended."""
     telemetry.switch_off()
     configure_logs(service, config.logs.level)
+    give_up_programs(service)
     refuse_open_address(config, in_container=is_in_our_image())
     most_files = allow_many_connections()
     runtime = create_runtime(service, config)
@@ -147,6 +148,16 @@ class Server(uvicorn.Server):
         if isinstance(self._app, ServiceApp):
             self._app.begin_stop()
         await super().shutdown(sockets)
+
+
+def give_up_programs(service: str) -> None:
+    """Before anything is imported or opened that somebody could take this process over by."""
+    if SERVICES[service].starts_programs:
+        return
+    if why_not := programs.give_up():
+        get_logger(__name__).warning("programs_not_given_up", reason=why_not)
+    else:
+        get_logger(__name__).info("programs_given_up")
 
 
 def allow_many_connections() -> int:
