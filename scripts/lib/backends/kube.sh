@@ -51,9 +51,10 @@ kube_make_secret() {
 
 # kube_prepare - what `podman kube play` expects to be there
 kube_prepare() {
-  local options=()
+  # Else the host of all networks hands packets from one to the other.
+  local options=(--opt isolate=true)
   if kube_is_internal; then options+=(--internal); fi
-  podman network exists "$PREFIX" || podman network create ${options[@]+"${options[@]}"} "$PREFIX" >/dev/null
+  podman network exists "$PREFIX" || podman network create "${options[@]}" "$PREFIX" >/dev/null
 }
 
 kube_made() { :; }
