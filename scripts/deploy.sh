@@ -26,6 +26,12 @@
 #   env create NAME [--port N] [--memory SIZE] [--cpus N] [--gpu none|all|INDEX|UUID] [--models shared|private]
 #       [--from ENVIRONMENT]   another environment beside the default one, with its own pod, network, data, keys and settings
 #   env delete NAME [--yes]    all of it, with its data
+#   env clone FROM NAME [...]  another one with the settings, data and jobs of one, but without its keys; options as for create
+#   env rename OLD NEW         the same one by another name
+#   env export NAME FILE [--with-secrets] [--with-models]
+#                              settings, data and jobs in one file
+#   env import FILE [NAME] [...]
+#                              another one of such a file; options as for create
 #   uninstall [--yes] [--data] remove what was installed; data and models only with --data
 #
 # With --env NAME any command is about that environment; without, about the default one.

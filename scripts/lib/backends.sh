@@ -6,7 +6,7 @@
 BACKENDS=(quadlet kube embedded)
 
 for part in gpu images selinux environments environment_ports pod pod_topology pod_units pod_settings pod_setup pod_keys pod_exposure pod_network pod_verbs \
-  pod_facts fetching update environment_list environment_verbs; do
+  pod_facts fetching update environment_list environment_verbs environment_copies; do
   # shellcheck source=/dev/null
   source "$CHECKOUT/scripts/lib/$part.sh"
 done

@@ -5,16 +5,18 @@
 ENV_HELP="./scripts/deploy.sh --help"
 # What is asked of a new environment, by the names of the options.
 declare -A ENV_WISH=()
+# What it has beside its settings: `clone ENVIRONMENT` or `import FILE`.
+ENV_CONTENT=()
 
 # env_verb VERB [WORD...]
 env_verb() {
   local verb="${1-}"
   shift || true
   case "$verb" in
-    create | delete | complete) "env_$verb" "$@" ;;
+    create | delete | clone | rename | export | import | complete) "env_$verb" "$@" ;;
     list) environment_list "$@" ;;
     '') die_usage "env needs a command" "./scripts/deploy.sh env list" ;;
-    *) die_usage "env knows create, delete and list, not $verb" "$ENV_HELP" ;;
+    *) die_usage "env knows create, delete, clone, rename, export, import and list, not $verb" "$ENV_HELP" ;;
   esac
 }
 
@@ -109,7 +111,7 @@ env_promise() {
 env_complete_or_undo() {
   local status=0
   trap : INT
-  bash "$0" env complete "$ENVIRONMENT" "$1" || status=$?
+  bash "$0" env complete "$ENVIRONMENT" "$1" ${ENV_CONTENT[@]+"${ENV_CONTENT[@]}"} || status=$?
   trap - INT
   if ((status)); then
     say "Nothing is left of the environment $ENVIRONMENT"
@@ -121,27 +123,27 @@ env_complete_or_undo() {
 
 # env_complete NAME FROM - what its units need, and the units; only what is defined, as `create` does
 env_complete() {
-  local backend name of=ai-semble
+  local backend from="$2"
   env_choose "${1-}"
   [[ "${AI_SEMBLE_LOCKED-}" == "$PREFIX" && "${DEFINITION[state]-}" == making ]] ||
     die_usage "env complete is for env create alone" "$ENV_HELP"
   backend="${DEFINITION[backend]}"
-  environment_take_settings "$2"
+  environment_take_settings "$from"
+  shift 2
   if [[ "$backend" == embedded ]]; then
+    if (($#)); then env_fill "$@"; fi
     env_complete_embedded
   else
-    if is_named "$2"; then of="ai-semble-$2"; fi
-    for name in "${IMAGES[@]}"; do podman tag "localhost/$of/$name:latest" "$(image "$name")"; done
+    env_name_images "$from"
     pod_write_config 2>/dev/null
     pod_make_secret "$backend"
     env_say_limits "$backend"
-    # The label that SELinux wants is given before anything is written.
-    pod_label_volumes "$(has_selinux_module && echo all)"
-    podman volume exists "$POD_MODELS" || podman volume create "$POD_MODELS" >/dev/null
+    env_make_volumes
+    if (($#)); then env_fill "$@"; fi
     pod_install "$backend"
     pod_enable_linger
   fi
-  if [[ "${DEFINITION[models]}" == private ]]; then
+  if [[ "${DEFINITION[models]}" == private && "${1-}" != clone ]]; then
     say "It has no models yet. Fetch them: ./scripts/deploy.sh models pull --env $ENVIRONMENT"
   fi
   environment_is_ready
@@ -169,6 +171,22 @@ environment_prepare() {
     environment_write "$ENVIRONMENT"
   fi
   environment_take_settings default
+}
+
+# env_name_images FROM - those of another environment are its own, too, until one of them is updated
+env_name_images() {
+  local name of=ai-semble
+  if is_named "$1"; then of="ai-semble-$1"; fi
+  for name in "${IMAGES[@]}"; do podman tag "localhost/$of/$name:latest" "$(image "$name")"; done
+}
+
+# env_make_volumes - with the label that SELinux wants, before anything is written
+env_make_volumes() {
+  local name
+  for name in "$POD_MODELS" "$PREFIX-data" "$PREFIX-state"; do
+    podman volume exists "$name" || podman volume create "$name" >/dev/null
+  done
+  pod_label_volumes "$(has_selinux_module && echo all)"
 }
 
 # env_complete_embedded - its ports are settings, as no pod keeps them apart

@@ -1,9 +1,9 @@
 # Environments beside the default one: their names, and what is written down of each. Sourced by deploy.sh and setup.sh.
-# The definition of one is a file of lines `key=value`: state (making or ready), backend, port, number (which users of the host
+# The definition of one is a file of lines `key=value`: state (making or ready), from (of which it is being made), backend, port, number (which users of the host
 # are its own), memory, cpus, gpu, models (shared or private), created, owner. docs/adr/0025 says why it is like this.
 # shellcheck shell=bash
 
-ENVIRONMENT_KEYS=(state backend port number memory cpus gpu models created owner)
+ENVIRONMENT_KEYS=(state from backend port number memory cpus gpu models created owner)
 # What is written down of the environment that is meant; nothing of the default one.
 declare -A DEFINITION=()
 
@@ -132,8 +132,15 @@ environment_adopt() {
 # environment_take_settings FROM - the settings of another one, where there are none yet. Two cannot be reached from other
 # machines at the same port, so that is switched off
 environment_take_settings() {
-  local from="$CONFIG_HOME/ai-semble/ai-semble.toml" to="$CONFIG_FOLDER/ai-semble.toml"
-  if is_named "$1"; then from="$CONFIG_HOME/ai-semble-$1/ai-semble.toml"; fi
+  if is_named "$1"; then
+    environment_take_settings_file "$CONFIG_HOME/ai-semble-$1/ai-semble.toml"
+  else
+    environment_take_settings_file "$CONFIG_HOME/ai-semble/ai-semble.toml"
+  fi
+}
+
+environment_take_settings_file() {
+  local from="$1" to="$CONFIG_FOLDER/ai-semble.toml"
   if [[ -e "$to" || ! -e "$from" ]]; then return; fi
   mkdir -p "$CONFIG_FOLDER"
   chmod 0755 "$CONFIG_FOLDER"
