@@ -143,6 +143,8 @@ pod_remove_units() {
     made+=("$POD_MODELS-volume.service")
   fi
   if pod_owns_images; then rm -rf "$SECCOMP_FOLDER"; fi
+  # systemd makes the one above it, and leaves it.
+  if is_named "$ENVIRONMENT" && ! compgen -G "$UNIT_FOLDER/ai-semble-*.slice" >/dev/null; then made+=(ai-semble.slice); fi
   # Were they still active, the next pod would find no network.
   if ((${#made[@]})); then systemctl --user stop "${made[@]}" 2>/dev/null || true; fi
   # A unit that failed is listed even without its file.

@@ -14,7 +14,7 @@ import pytest
 
 from tests.shell.conftest import CHECKOUT, Shell
 
-TOOLS = ("chmod", "cp", "du", "find", "sleep", "stat", "tar", "test", "timeout")
+TOOLS = ("chmod", "cp", "du", "find", "od", "sleep", "stat", "tar", "test", "timeout", "xargs")
 # What runs is told which environment is meant, and where its settings are.
 TELLS = """#!/bin/sh
 case "$*" in
