@@ -50,7 +50,7 @@ pod_domains() { pod_installed "$1" | xargs -r -d '\n' grep -hsoE 'ai_semble_[a-z
 # pod_wait BACKEND - until all are healthy; fails when that will not come, or not in time
 pod_wait() {
   local backend="$1" began=$SECONDS asked unready before='' shown
-  trap 'say; say "Interrupted; the services go on starting: ./scripts/deploy.sh status"; exit 130' INT
+  trap 'say; say "Interrupted; the services go on starting: ./scripts/deploy.sh status$(environment_words)"; exit 130' INT
   while ((SECONDS - began < POD_START_LIMIT_S)); do
     asked=$SECONDS
     unready="$("${backend}_unready")"
