@@ -31,11 +31,26 @@ class Second:
         done = self.on.deploy(verb, "--env", NAME, *words, check=check)
         return done.stdout + done.stderr
 
-    def get(self, path: str, port: int | None = None, *, token: str = "") -> Any:
+    def get(self, path: str, port: int | None = None) -> Any:
         """What an API answers on the host; its own unless another port is named."""
-        header = f"--header 'Authorization: Bearer {token}'" if token else ""
         url = f"http://127.0.0.1:{port or self.port}{path}"
-        return json.loads(self.on.host.run(f"curl --silent --max-time 20 {header} {shlex.quote(url)}").stdout)
+        return json.loads(self.on.host.run(f"curl --silent --max-time 20 {shlex.quote(url)}").stdout)
+
+    def status(self, secret: str, port: int | None = None) -> int:
+        """With which status an API answers a call with this key or token."""
+        call = (
+            "curl --silent --max-time 20 --output /dev/null --write-out '%{http_code}'"
+            f" --header 'Authorization: Bearer {secret}' --header 'Content-Type: application/json'"
+            """ --data '{"text": "hello", "task": "language"}'"""
+            f" http://127.0.0.1:{port or self.port}/ai/nlp/process"
+        )
+        return int(self.on.host.run(call).stdout)
+
+    def key(self, name: str) -> str:
+        """A new one of its own."""
+        key = self.on.deploy("keys", "create", name, "--scope", "nlp", "--env", NAME).stdout.strip()
+        assert key.startswith("ais_")
+        return key
 
     def inside(self, service: str, script: str, *, prefix: str = PREFIX, user: str = "") -> str:
         """What Python says in a container, as the service's user, or as another one; errors as well."""
@@ -60,14 +75,12 @@ def processes(on: Installed, prefix: str) -> dict[str, str]:
 
 
 def address_of(on: Installed, prefix: str) -> str:
-    """Of the orchestrator, on the network of its environment."""
-    names = f"$(podman ps --quiet --filter network={prefix})"
+    """Of the orchestrator, on the network of its environment: that of its pod's own container, where there is a pod."""
     form = f'{{{{(index .NetworkSettings.Networks "{prefix}").IPAddress}}}}'
-    found = on.host.run(f"podman inspect --format '{form}' {names} 2>/dev/null", check=False).stdout.split()
-    if not found:  # Podman 5 lists the pod's own container alone as one of the network, and only with --all
-        infra = f"$(podman pod inspect --format '{{{{.InfraContainerID}}}}' {prefix})"
-        found = on.host.run(f"podman inspect --format '{form}' {infra}").stdout.split()
-    return found[0]
+    whose = (
+        f"$(podman pod inspect --format '{{{{.InfraContainerID}}}}' {prefix} || echo {prefix}-orchestrator)"
+    )
+    return on.host.run(f"podman inspect --format '{form}' {whose}").stdout.strip()
 
 
 @contextmanager

@@ -30,9 +30,9 @@ def test_both_answer_and_neither_has_what_the_other_keeps(second: Second) -> Non
     )
     assert "of-lab" in str(second.get("/data/datasets"))
     assert "of-lab" not in str(second.get("/data/datasets", PORT))
-    key = second.deploy("keys", "create", "alice").splitlines()[0].split()[-1]
-    assert second.get("/jobs", token=key)["jobs"] == []
-    assert second.get("/jobs", PORT, token=key)["status"] == 401, "a key of one opens nothing of another"
+    key = second.key("alice")
+    assert second.status(key) == 200
+    assert second.status(key, PORT) == 401, "a key of one opens nothing of another"
 
 
 def test_its_images_and_its_user_of_the_host_are_its_own(second: Second) -> None:
@@ -101,12 +101,21 @@ def test_what_is_done_to_one_touches_no_process_of_the_other(second: Second) -> 
 
 
 def test_its_journal_has_its_own_lines_alone(second: Second) -> None:
-    lines = second.on.host.run(
-        f"journalctl --user -u {PREFIX}.pod --lines 200 --output cat --no-pager"
-    ).stdout
-    found = [json.loads(line) for line in lines.splitlines() if line.startswith("{")]
-    assert found
-    assert {line.get("environment", NAME) for line in found} == {NAME}
+    def ask(port: int) -> str:
+        answer = second.on.host.run(f"curl --silent --include http://127.0.0.1:{port}/v1/models").stdout
+        return next(
+            line.split()[1] for line in answer.splitlines() if line.lower().startswith("x-request-id:")
+        )
+
+    def journal(prefix: str) -> str:
+        return second.on.host.run(
+            f"journalctl --user -u {prefix}.pod --lines 500 --output cat --no-pager"
+        ).stdout
+
+    own, other = ask(second.port), ask(PORT)
+    eventually(lambda: own in journal(PREFIX) and other in journal(DEFAULT), "both have their own", 20)
+    assert other not in journal(PREFIX)
+    assert own not in journal(DEFAULT)
 
 
 def test_one_whose_creation_is_killed_is_finished_by_the_next(second: Second) -> None:
