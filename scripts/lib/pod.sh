@@ -120,7 +120,11 @@ pod_containers() { printf "$PREFIX-%s\n" "${POD_SERVICES[@]}"; }
 pod_limits() {
   local controller found=()
   for controller in $(delegated_controllers); do
-    case "$controller" in cpu | memory | pids) found+=("$controller") ;; esac
+    case "$controller" in
+      cpu | memory | pids) found+=("$controller") ;;
+      # Of containers nothing is limited by it, and images from before there were slices do not know it.
+      io) if is_named "$ENVIRONMENT"; then found+=("$controller"); fi ;;
+    esac
   done
   if ((${#found[@]} == 0)); then
     echo none
