@@ -146,6 +146,13 @@ def test_after_a_start_there_is_something_to_paste(environment_name: str) -> Non
     assert ("podman exec -it ai-semble-dev-shell bash" in text) == (environment_name == "dev")
 
 
+@pytest.mark.parametrize(("name", "option"), [("default", ""), ("dev", " --dev"), ("lab", " --env lab")])
+def test_what_to_type_is_about_the_environment_that_is_shown(name: str, option: str) -> None:
+    units = dict.fromkeys(SERVICES, "ActiveState=inactive\nSubState=dead")
+    text = screen(replace(survey_of(stream([], None, units)), environment=name))
+    assert f"Start it: ./scripts/deploy.sh start{option}\n" in text
+
+
 def confinement_line(*sections: list[str]) -> str:
     lines = [line for section in sections for line in section]
     text = screen(survey_of(stream(ALL, environment()) + lines))

@@ -120,4 +120,10 @@ def troubles(found: Survey) -> Iterator[Text]:
 
 
 def _option(found: Survey) -> str:
-    return " --dev" if found.environment == "dev" else ""
+    match found.environment:
+        case "default":
+            return ""
+        case "dev":
+            return " --dev"
+        case name:
+            return f" --env {name}"
