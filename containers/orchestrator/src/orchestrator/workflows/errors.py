@@ -88,7 +88,7 @@ class TooManyItems(AiSembleError):
     """`for_each` was given a longer list than it takes, or no list at all."""
 
     code, status, title = "bad_for_each", 422, "`for_each` cannot go over this"
-    hint = "Give it a list of at most 10,000 items; tables are worked on as a whole by `data`."
+    hint = "Give it a list of at most 1,000 items; tables are worked on as a whole by `data`."
 
 
 class StepResultTooLarge(AiSembleError):
@@ -110,6 +110,13 @@ class StepTimedOut(AiSembleError):
 
     code, status, title = "step_timed_out", 504, "The step took too long"
     hint = "Raise `timeout_s` in the workflow, or give the step less to do."
+
+
+class StepCancelled(AiSembleError):
+    """Somebody cancelled the job of a step, and not the run."""
+
+    code, status, title = "step_cancelled", 409, "The job of the step was cancelled"
+    hint = "Go on with the run from there: `POST /runs/{id}/retry`."
 
 
 class SubrunFailed(AiSembleError):

@@ -23,6 +23,8 @@ DEEPEST = 40
 _NULL = re.compile(r"null|Null|NULL|~|")
 _TRUE, _FALSE = re.compile(r"true|True|TRUE"), re.compile(r"false|False|FALSE")
 _INTEGER = re.compile(r"[-+]?[0-9]{1,40}")
+# JSON has numbers of 64 bits; what is longer is a text.
+_TOO_LARGE = 2**63
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,4})?")
 _TOML_PLACE = re.compile(r"\(at line (\d+), column (\d+)\)|\(at end of document\)")
 _TOML_TABLE = re.compile(r"\s*\[(\[?)\s*([^\[\]]+?)\s*\]")
@@ -132,10 +134,11 @@ def _scalar(text: str) -> Any:
     if _TRUE.fullmatch(text) or _FALSE.fullmatch(text):
         return text[0] in "tT"
     if _INTEGER.fullmatch(text):
-        return int(text)
+        number = int(text)
+        return number if abs(number) < _TOO_LARGE else text
     if _FLOAT.fullmatch(text):
-        number = float(text)
-        return number if abs(number) != float("inf") else text
+        real = float(text)
+        return real if abs(real) != float("inf") else text
     return text
 
 
@@ -183,6 +186,8 @@ def _plain(value: Any, depth: int) -> Any:
     if depth > DEEPEST:
         raise _unreadable(Place(1, 1), f"values are nested more than {DEEPEST} deep")
     match value:
+        case int() if not isinstance(value, bool) and abs(value) >= _TOO_LARGE:
+            return str(value)
         case dict():
             return {name: _plain(item, depth + 1) for name, item in value.items()}
         case list():
