@@ -127,8 +127,8 @@ class Step(_Part):
     )
     for_each: list[Any] | Annotated[str, Field(pattern=_REFERENCE)] | None = Field(
         None,
-        description="Make the call for each item of this list; `item` and `index` are known then, and the result "
-        "is the list of all results.",
+        description="Make the call for each item of this list; `item` and `index` are known then. `result` is the "
+        "list of all results, and `items` says of each `item` its `state` and `result`.",
         examples=["${{ inputs.files }}"],
     )
     parallel: int = Field(4, ge=1, le=MOST_PARALLEL, description="With `for_each`: most calls at once.")

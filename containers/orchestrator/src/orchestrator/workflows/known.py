@@ -61,7 +61,14 @@ class Known:
             whole = results if step.over is not None else results[0]
         problems = [item.problem for item in step.items if item.problem]
         problem = step.problem or (problems[0] if problems else None)
-        return {"state": step.state.value, "result": whole, "problem": problem}
+        told = {"state": step.state.value, "result": whole, "problem": problem}
+        if step.over is None:
+            return told
+        items = [
+            {"index": item.number, "item": over, "state": item.state.value, "result": result}
+            for item, over, result in zip(step.items, step.over, results, strict=True)
+        ]
+        return {**told, "items": items}
 
 
 def _rendered(value: Any, document: Mapping[str, Any]) -> Any:

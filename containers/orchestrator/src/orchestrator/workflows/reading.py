@@ -125,7 +125,7 @@ class _Yaml:
         return made
 
 
-_BRACES = "Inside `{ }` and `[ ]` a reference has to stand in quotes: `'${{ ... }}'`."
+_BRACES = "A reference with `: ` in it, or inside `{ }` and `[ ]`, has to stand in quotes: `'${{ ... }}'`."
 
 
 def _scalar(text: str) -> Any:
