@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ai_semble.schemas import data_parts, workflows
 from orchestrator.workflows.checking import Faulty, check
 from orchestrator.workflows.reading import Unreadable, read
+from orchestrator.workflows.requests import request_faults
 
 CALL = "nlp: {task: language, text: hi}"
 
@@ -17,14 +19,14 @@ CALL = "nlp: {task: language, text: hi}"
 def faults(text: str, form: str = "yaml") -> list[tuple[int, str, str]]:
     """Line, code and field of each."""
     with pytest.raises(Faulty) as caught:
-        check(dedent(text).strip().encode(), "toml" if form == "toml" else "yaml", "mine")
+        check(dedent(text).strip().encode(), "toml" if form == "toml" else "yaml", "mine", request_faults)
     assert all(fault.message and fault.column for fault in caught.value.faults)
     return [(fault.line, fault.code, fault.field) for fault in caught.value.faults]
 
 
 def hint(text: str) -> str:
     with pytest.raises(Faulty) as caught:
-        check(dedent(text).strip().encode(), "yaml", "mine")
+        check(dedent(text).strip().encode(), "yaml", "mine", request_faults)
     return caught.value.faults[0].hint
 
 
@@ -208,3 +210,7 @@ def test_any_bytes_are_read_or_refused_with_a_place(text: bytes) -> None:
         except Unreadable as error:
             assert error.fault.line >= 1
             assert error.fault.message
+
+
+def test_the_name_of_a_dataset_is_what_the_data_processor_takes() -> None:
+    assert workflows.DATASET_NAME == data_parts.DATASET_NAME

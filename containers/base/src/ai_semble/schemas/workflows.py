@@ -10,6 +10,8 @@ from pydantic_core import PydanticCustomError
 
 WORKFLOW_NAME = r"^[a-z][a-z0-9-]{0,62}$"
 STEP_NAME = r"^[a-z][a-z0-9_]{0,62}$"
+# As in `data_parts`.
+DATASET_NAME = r"^[^\W_A-Z][\w-]*$"
 MOST_STEPS = 200
 MOST_PARALLEL = 100
 DAY_S = 86_400

@@ -20,6 +20,7 @@ from orchestrator.workflows.checking import Checked, Faulty, check
 from orchestrator.workflows.drawing import draw
 from orchestrator.workflows.errors import InvalidWorkflow
 from orchestrator.workflows.reading import MOST_BYTES, Format
+from orchestrator.workflows.requests import request_faults
 from orchestrator.workflows.service import WorkflowService
 
 SVG = "image/svg+xml"
@@ -232,7 +233,7 @@ def _form(request: Request) -> Format:
 
 def _checked(source: bytes, form: Format, name: str) -> Checked:
     try:
-        return check(source, form, name)
+        return check(source, form, name, request_faults)
     except Faulty as error:
         told = "; ".join(map(str, error.faults[:10]))
         faults = [fault.document() for fault in error.faults]

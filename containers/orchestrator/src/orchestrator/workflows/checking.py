@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,11 @@ from orchestrator.workflows import expressions
 from orchestrator.workflows.expressions import BadExpression, Expression, Mention
 from orchestrator.workflows.faults import Fault, Path, Places, nearest
 from orchestrator.workflows.graph import Cycle, Graph, call_of, graph_of
-from orchestrator.workflows.inputs import wrong
+from orchestrator.workflows.kinds import wrong
 from orchestrator.workflows.reading import Format, Source, Unreadable, read
-from orchestrator.workflows.requests import PATHS, request_faults
 
+RequestCheck = Callable[[StepKind, Mapping[str, Any], Path, Places], Iterator[Fault]]
+_SERVICES = (StepKind.LLM, StepKind.VISION, StepKind.NLP, StepKind.DATA)
 _MOST_FAULTS = 50
 _RESERVED = ("fail", "continue")
 _PER_ITEM = ("item", "index")
@@ -39,14 +40,16 @@ class Faulty(Exception):
         self.faults = sorted(faults, key=lambda fault: (fault.line, fault.column))[:_MOST_FAULTS]
 
 
-def check(text: bytes, form: Format, name: str | None = None) -> Checked:
-    """`name` is the one that it is to be stored under. Raises Faulty."""
+def check(text: bytes, form: Format, name: str | None = None, look_at: RequestCheck | None = None) -> Checked:
+    """`name` is the one that it is to be stored under; `look_at` tells what is wrong with the request of a step, as
+    the service would. Raises Faulty.
+    """
     try:
         source = read(text, form)
     except Unreadable as error:
         raise Faulty([error.fault]) from error
     definition = _definition(source)
-    faults = list(_faults(definition, source.places, name))
+    faults = list(_faults(definition, source.places, name, look_at))
     if faults:
         raise Faulty(faults)
     try:
@@ -121,7 +124,9 @@ def _known_fields(path: Path) -> list[str]:
     ]
 
 
-def _faults(definition: WorkflowDefinition, places: Places, name: str | None) -> Iterator[Fault]:
+def _faults(
+    definition: WorkflowDefinition, places: Places, name: str | None, look_at: RequestCheck | None
+) -> Iterator[Fault]:
     if name is not None and definition.name not in (None, name):
         hint = f"Write `name: {name}`, or leave it out."
         yield places.fault(("name",), "wrong_name", f"it is called `{definition.name}`, not `{name}`", hint)
@@ -129,6 +134,9 @@ def _faults(definition: WorkflowDefinition, places: Places, name: str | None) ->
         yield from _input_faults(input_name, declared, places)
     for step_name, step in definition.steps.items():
         yield from _step_faults(step_name, step, definition, places, name)
+        if look_at is not None and step.kind in _SERVICES:
+            path = ("steps", step_name, step.kind.value)
+            yield from look_at(step.kind, call_of(step), path, places)
     yield from _reference_faults(definition.outputs, ("outputs",), definition, places, ())
 
 
@@ -155,8 +163,6 @@ def _step_faults(
     call = call_of(step)
     per_item = _PER_ITEM if step.for_each is not None else ()
     yield from _reference_faults(call, (*path, step.kind.value), definition, places, per_item, name)
-    if step.kind in PATHS:
-        yield from request_faults(step.kind, call, (*path, step.kind.value), places)
     if step.workflow is not None and step.workflow.name == (workflow or definition.name):
         message = "a workflow cannot be a step of itself"
         yield places.fault((*path, StepKind.WORKFLOW.value, "name"), "cycle", message)
