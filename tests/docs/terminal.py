@@ -53,7 +53,8 @@ def type_in(language: str, blocks: Sequence[Block], world: World, folder: Path) 
 
 def folder_like_the_checkout(folder: Path) -> Path:
     """A folder to type in, with the documents' pictures where the commands look for them, and the client."""
-    (folder / "docs").symlink_to(REPOSITORY / "docs")
+    for name in ("docs", "configs"):
+        (folder / name).symlink_to(REPOSITORY / name)
     program = folder / "bin" / "ai-semble"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m ai_semble_client "$@"\n', encoding="utf-8")

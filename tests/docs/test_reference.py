@@ -10,6 +10,14 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 def test_the_reference_pages_are_fresh() -> None:
-    command = [sys.executable, "scripts/lib/reference.py", "--check"]
+    assert_fresh("reference.py")
+
+
+def test_the_modules_that_the_client_has_copies_of_are_fresh() -> None:
+    assert_fresh("vendor.py")
+
+
+def assert_fresh(script: str) -> None:
+    command = [sys.executable, f"scripts/lib/{script}", "--check"]
     checked = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert checked.returncode == 0, checked.stderr

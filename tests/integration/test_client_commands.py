@@ -106,3 +106,33 @@ def test_models(typist: Typist) -> None:
     assert "smollm2-135m-instruct" in shown
     assert "cpu" in shown
     assert json.loads(said(typist, "models", "--json"))["services"]
+
+
+def test_a_workflow_is_stored_run_watched_and_tried_again(typist: Typist, tmp_path: Path) -> None:
+    example = Path(__file__).parents[2] / "configs" / "workflows" / "redact-documents.yaml"
+    assert "redact-documents: version" in said(typist, "workflow", "put", str(example))
+    documents = tmp_path / "documents"
+    documents.mkdir()
+    (documents / "note.txt").write_text("Write to ann@example.com.", encoding="utf-8")
+    ended = typist.types("workflow", "run", "redact-documents", "--texts", f"documents={documents}")
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout) == {"documents": 1, "found": ["EMAIL"]}
+    assert "100% Every step is done." in ended.stderr
+    failing = tmp_path / "failing.yaml"
+    failing.write_text(
+        "steps:\n  a:\n    data: {operation: filter, data: {dataset: absent}, where: 'true'}\n"
+    )
+    said(typist, "workflow", "put", str(failing))
+    run = said(typist, "workflow", "run", "failing", "--detach").strip()
+    watched = typist.types("workflow", "watch", run)
+    assert watched.returncode == 1
+    assert "unknown_dataset" in watched.stdout
+    assert "failed" in said(typist, "workflow", "runs", "failing")
+    assert typist.types("workflow", "retry", run).returncode == 1
+    assert json.loads(said(typist, "workflow", "show", run, "--json"))["tries"] == 2
+    assert "run_has_ended" in typist.types("workflow", "cancel", run).stderr
+    assert "failing" in said(typist, "workflow", "list")
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("steps:\n  a:\n    nlp: {task: sentimental, text: hi}\n")
+    refused = typist.types("workflow", "put", str(wrong))
+    assert refused.stderr.startswith(f"{wrong}:3:11: steps.a.nlp.task: ")

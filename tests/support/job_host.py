@@ -123,16 +123,24 @@ KILL_POINTS: dict[str, Callable[[], None]] = {
 
 def run_host(port: int, variables: Mapping[str, str], log: str, *points: str) -> None:
     """The life of the process: serve until it is stopped or killed."""
+
+    def make() -> FastAPI:
+        for point in points:
+            KILL_POINTS[point]()
+        return create_job_app(job_runtime(load_config()))
+
+    serve(port, variables, log, make)
+
+
+def serve(port: int, variables: Mapping[str, str], log: str, make: Callable[[], FastAPI]) -> None:
+    """Serve an application, with all that it says in the log."""
     os.environ.update(variables)
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    for point in points:
-        KILL_POINTS[point]()
     configure_logs("orchestrator", "info")
-    app = create_job_app(job_runtime(load_config()))
     server = uvicorn.Config(
-        app, port=port, log_config=None, access_log=False, loop="uvloop", timeout_graceful_shutdown=2
+        make(), port=port, log_config=None, access_log=False, loop="uvloop", timeout_graceful_shutdown=2
     )
     uvicorn.Server(server).run()
 
@@ -140,11 +148,18 @@ def run_host(port: int, variables: Mapping[str, str], log: str, *points: str) ->
 class HostProcess:
     """A process of its own, forked from one that has everything imported, so that it starts at once."""
 
-    def __init__(self, port: int, variables: Mapping[str, str], log: Path, *points: str) -> None:
+    def __init__(
+        self,
+        port: int,
+        variables: Mapping[str, str],
+        log: Path,
+        *points: str,
+        run: Callable[..., None] = run_host,
+    ) -> None:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload([__name__, "dbos"])
         arguments = (port, dict(variables), str(log), *points)
-        self.process = context.Process(target=run_host, args=arguments, daemon=True)
+        self.process = context.Process(target=run, args=arguments, daemon=True)
         self.url = f"http://127.0.0.1:{port}"
         self.log = log
 

@@ -45,7 +45,7 @@ def test_every_option_is_kept() -> None:
     options += ["--tokens-per-minute", "6", "--parallel", "7", "--expires", "2099-01-01", "--json"]
     made = json.loads(run("create", "narrow", *options).stdout)
     usual, narrow = listed()
-    assert usual["scopes"] == ["data", "health", "jobs", "llm", "nlp", "vision"]
+    assert usual["scopes"] == ["data", "health", "jobs", "llm", "nlp", "vision", "workflows"]
     assert (usual["models"], usual["expires_at"], usual["parallel"]) == ([], None, None)
     assert narrow == {key: value for key, value in made.items() if key != "key"}
     assert (narrow["scopes"], narrow["models"]) == (["llm", "metrics"], ["a"])

@@ -11,6 +11,7 @@ from ai_semble.schemas import data_answers, health, llm, vision
 from ai_semble.schemas import jobs as server_jobs
 from ai_semble.schemas import nlp as server_nlp
 from ai_semble.schemas import nlp_answers as server_answers
+from ai_semble.schemas import runs as server_runs
 from ai_semble_client import AsyncClient, Client, answers, calls
 from ai_semble_client.calls.call import Call
 from ai_semble_client.errors import UnusableFile
@@ -35,6 +36,15 @@ PAIRS: list[tuple[type[BaseModel], type[BaseModel]]] = [
     (answers.JobEvent, server_jobs.JobEvent),
     (answers.JobPage, server_jobs.JobPage),
     (answers.Progress, server_jobs.Progress),
+    (answers.Workflow, server_runs.Workflow),
+    (answers.WorkflowSummary, server_runs.WorkflowSummary),
+    (answers.WorkflowVersion, server_runs.WorkflowVersion),
+    (answers.Run, server_runs.Run),
+    (answers.RunDetail, server_runs.RunDetail),
+    (answers.RunPage, server_runs.RunPage),
+    (answers.RunEvent, server_runs.RunEvent),
+    (answers.StepRun, server_runs.StepRun),
+    (answers.Items, server_runs.Items),
     (answers.Health, health.EnvironmentHealth),
     (answers.ServiceHealth, health.ServiceHealth),
     (answers.Model, health.ModelStatus),
@@ -66,6 +76,7 @@ def test_the_client_reads_what_the_server_answers(ours: type[BaseModel], theirs:
 
 def test_states_that_end_a_job_are_the_servers() -> None:
     assert {state.value for state in server_jobs.JobState if state.ended} == answers.jobs.ENDED
+    assert {state.value for state in server_runs.RunState if state.ended} == answers.jobs.ENDED
 
 
 def test_every_task_of_texts_is_a_method() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
+from functools import partial
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -17,9 +18,10 @@ from ai_semble_client import calls
 from ai_semble_client.answers.data import Dataset
 from ai_semble_client.answers.jobs import Job, JobEvent
 from ai_semble_client.answers.llm import Completion
+from ai_semble_client.answers.workflows import RunDetail, RunEvent
 from ai_semble_client.calls.call import Call
 from ai_semble_client.calls.jobs import as_job
-from ai_semble_client.endings import check_outcome, overdue
+from ai_semble_client.endings import check_outcome, overdue, run_overdue
 from ai_semble_client.errors import AiSembleError, NotReached
 from ai_semble_client.files import appearing, pieces_of
 from ai_semble_client.replies import answer_of, not_reached, problem_of
@@ -32,10 +34,11 @@ from ai_semble_client.sending import (
     options_of_request,
 )
 from ai_semble_client.settings import Settings
-from ai_semble_client.streams import AsyncTextStream, job_event
+from ai_semble_client.streams import AsyncTextStream, job_event, run_event
 
 P = ParamSpec("P")
 T = TypeVar("T")
+E = TypeVar("E", JobEvent, RunEvent)
 
 
 def _awaited(build: Callable[P, Call[T]]) -> Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, T]]:
@@ -93,6 +96,18 @@ class AsyncClient:
     job = _awaited(calls.job)
     cancel = _awaited(calls.cancel)
     forget = _awaited(calls.forget)
+    workflows = _awaited(calls.workflows)
+    workflow = _awaited(calls.workflow)
+    put_workflow = _awaited(calls.put_workflow)
+    delete_workflow = _awaited(calls.delete_workflow)
+    start_workflow = _awaited(calls.start_workflow)
+    workflow_run = _awaited(calls.workflow_run)
+    cancel_run = _awaited(calls.cancel_run)
+    retry_run = _awaited(calls.retry_run)
+    rerun = _awaited(calls.rerun)
+    delete_run = _awaited(calls.delete_run)
+    run_outputs = _awaited(calls.run_outputs)
+    run_page = _awaited(calls.run_page)
     health = _awaited(calls.health)
 
     async def run(self, call: Call[T]) -> T:
@@ -124,19 +139,38 @@ class AsyncClient:
             if cursor is None:
                 return
 
-    async def events(self, job_id: str) -> AsyncIterator[JobEvent]:
+    def events(self, job_id: str) -> AsyncIterator[JobEvent]:
         """What happens to a job until it ends; a broken connection is taken up where it was."""
+        return self._follow(partial(calls.events, job_id), job_event, f"job {job_id}")
+
+    def run_events(self, run_id: str) -> AsyncIterator[RunEvent]:
+        """The log of a run until it ends; a broken connection is taken up where it was."""
+        return self._follow(partial(calls.run_events, run_id), run_event, f"run {run_id}")
+
+    async def wait_for_run(self, run_id: str, *, timeout_s: float | None = None) -> RunDetail:
+        """How a run ended, well or not; raises WaitEnded after `timeout_s`."""
+        started = time.monotonic()
+        while True:
+            remaining = None if timeout_s is None else timeout_s - (time.monotonic() - started)
+            wait_s = next_wait_s(remaining, self.settings.timeout_s, watched=False)
+            run = await self.workflow_run(run_id, wait_s=wait_s)
+            if run.ended:
+                return run
+            if remaining is not None and remaining <= 0:
+                raise run_overdue(run)
+
+    async def _follow(
+        self, call: Callable[[int], Call[bytes]], read: Callable[[httpx2.ServerSentEvent], E], what: str
+    ) -> AsyncIterator[E]:
         seen = failures = 0
         while True:
-            broken: AiSembleError = NotReached(
-                f"The events of the job {job_id} broke off", "Ask for the job itself."
-            )
-            async with self._opened(calls.events(job_id, seen)) as response:
+            broken: AiSembleError = NotReached(f"The events of the {what} broke off", "Ask for it itself.")
+            async with self._opened(call(seen)) as response:
                 if response.status_code == 204:
                     return
                 try:
                     async for message in httpx2.EventSource(response):
-                        event = job_event(message)
+                        event = read(message)
                         failures, seen = 0, event.number or seen
                         yield event
                         if event.ended:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -16,9 +17,10 @@ from ai_semble_client import calls
 from ai_semble_client.answers.data import Dataset
 from ai_semble_client.answers.jobs import Job, JobEvent
 from ai_semble_client.answers.llm import Completion
+from ai_semble_client.answers.workflows import RunDetail, RunEvent
 from ai_semble_client.calls.call import Call
 from ai_semble_client.calls.jobs import as_job
-from ai_semble_client.endings import check_outcome, overdue
+from ai_semble_client.endings import check_outcome, overdue, run_overdue
 from ai_semble_client.errors import AiSembleError, NotReached
 from ai_semble_client.files import appearing, pieces_of
 from ai_semble_client.replies import answer_of, not_reached, problem_of
@@ -31,10 +33,11 @@ from ai_semble_client.sending import (
     options_of_request,
 )
 from ai_semble_client.settings import Settings
-from ai_semble_client.streams import TextStream, job_event
+from ai_semble_client.streams import TextStream, job_event, run_event
 
 P = ParamSpec("P")
 T = TypeVar("T")
+E = TypeVar("E", JobEvent, RunEvent)
 
 
 def _made_now(build: Callable[P, Call[T]]) -> Callable[Concatenate[Client, P], T]:
@@ -91,6 +94,18 @@ class Client:
     job = _made_now(calls.job)
     cancel = _made_now(calls.cancel)
     forget = _made_now(calls.forget)
+    workflows = _made_now(calls.workflows)
+    workflow = _made_now(calls.workflow)
+    put_workflow = _made_now(calls.put_workflow)
+    delete_workflow = _made_now(calls.delete_workflow)
+    start_workflow = _made_now(calls.start_workflow)
+    workflow_run = _made_now(calls.workflow_run)
+    cancel_run = _made_now(calls.cancel_run)
+    retry_run = _made_now(calls.retry_run)
+    rerun = _made_now(calls.rerun)
+    delete_run = _made_now(calls.delete_run)
+    run_outputs = _made_now(calls.run_outputs)
+    run_page = _made_now(calls.run_page)
     health = _made_now(calls.health)
 
     def run(self, call: Call[T]) -> T:
@@ -121,16 +136,35 @@ class Client:
 
     def events(self, job_id: str) -> Iterator[JobEvent]:
         """What happens to a job until it ends; a broken connection is taken up where it was."""
+        return self._follow(partial(calls.events, job_id), job_event, f"job {job_id}")
+
+    def run_events(self, run_id: str) -> Iterator[RunEvent]:
+        """The log of a run until it ends; a broken connection is taken up where it was."""
+        return self._follow(partial(calls.run_events, run_id), run_event, f"run {run_id}")
+
+    def wait_for_run(self, run_id: str, *, timeout_s: float | None = None) -> RunDetail:
+        """How a run ended, well or not; raises WaitEnded after `timeout_s`."""
+        started = time.monotonic()
+        while True:
+            remaining = None if timeout_s is None else timeout_s - (time.monotonic() - started)
+            wait_s = next_wait_s(remaining, self.settings.timeout_s, watched=False)
+            run = self.workflow_run(run_id, wait_s=wait_s)
+            if run.ended:
+                return run
+            if remaining is not None and remaining <= 0:
+                raise run_overdue(run)
+
+    def _follow(
+        self, call: Callable[[int], Call[bytes]], read: Callable[[httpx2.ServerSentEvent], E], what: str
+    ) -> Iterator[E]:
         seen = failures = 0
         while True:
-            broken: AiSembleError = NotReached(
-                f"The events of the job {job_id} broke off", "Ask for the job itself."
-            )
-            with self._opened(calls.events(job_id, seen)) as response:
+            broken: AiSembleError = NotReached(f"The events of the {what} broke off", "Ask for it itself.")
+            with self._opened(call(seen)) as response:
                 if response.status_code == 204:
                     return
                 try:
-                    for event in map(job_event, httpx2.EventSource(response)):
+                    for event in map(read, httpx2.EventSource(response)):
                         failures, seen = 0, event.number or seen
                         yield event
                         if event.ended:

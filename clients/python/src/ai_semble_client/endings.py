@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ai_semble_client.answers.jobs import Job
+from ai_semble_client.answers.workflows import Run
 from ai_semble_client.errors import JobCancelled, WaitEnded, of_problem
 
 
@@ -21,4 +22,12 @@ def overdue(job: Job) -> WaitEnded:
     """The error for one who will not wait any longer."""
     return WaitEnded(
         f"The job {job.id} is still {job.state}: {job.reason}", f"It goes on: ai-semble jobs watch {job.id}"
+    )
+
+
+def run_overdue(run: Run) -> WaitEnded:
+    """The same for a run."""
+    return WaitEnded(
+        f"The run {run.id} is still {run.state}: {run.reason}",
+        f"It goes on: ai-semble workflow watch {run.id}",
     )

@@ -11,6 +11,7 @@ import httpx2
 
 from ai_semble_client.answers.jobs import JobEvent
 from ai_semble_client.answers.llm import CompletionEnd
+from ai_semble_client.answers.workflows import RunEvent
 from ai_semble_client.errors import NotReached, UnknownAnswer, of_problem
 from ai_semble_client.replies import not_reached
 
@@ -120,6 +121,16 @@ class AsyncTextStream(_Reader):
             raise self._broken(error) from error
         finally:
             await self._response.aclose()
+
+
+def run_event(event: httpx2.ServerSentEvent) -> RunEvent:
+    """The line of a run's log that an event tells."""
+    try:
+        return RunEvent.model_validate_json(event.data)
+    except ValueError as error:
+        raise UnknownAnswer(
+            "An event of the run is unknown", "Compare the versions of client and environment."
+        ) from error
 
 
 def job_event(event: httpx2.ServerSentEvent) -> JobEvent:

@@ -283,6 +283,19 @@ class JobsConfig(Section):
     )
 
 
+class WorkflowsConfig(Section):
+    """Workflows and their runs."""
+
+    max_running: Count = Field(16, description="Runs that go on at once; the others wait for their turn.")
+    max_queued: Count = Field(1000, description="Runs that may wait; more get 503.")
+    retention_days: float = Field(30, gt=0, description="Ended runs are forgotten after this time.")
+    http_hosts: tuple[str, ...] = Field(
+        (),
+        description="Hosts that `http` steps may call, as `example.com`, or `example.com:8443` for one port alone; "
+        "`*.example.com` for all below. The rules of `fetch` hold besides.",
+    )
+
+
 class EmbeddedConfig(Section):
     """How the supervisor of the embedded mode treats the services."""
 
@@ -311,6 +324,7 @@ class Config(Section):
     nlp: NlpConfig = NlpConfig()
     data: DataConfig = DataConfig()
     jobs: JobsConfig = JobsConfig()
+    workflows: WorkflowsConfig = WorkflowsConfig()
     fetch: FetchConfig = FetchConfig()
     resources: ResourcesConfig = ResourcesConfig()
     models: ModelsConfig = ModelsConfig()

@@ -13,6 +13,7 @@ from ai_semble.service import Runtime, create_service_app
 from orchestrator.access.control import Access
 from orchestrator.access.layer import AccessLayer
 from orchestrator.access.needs import Needs
+from orchestrator.access.rights import Rights
 from orchestrator.description import document
 from orchestrator.environment.health import EnvironmentProbe
 from orchestrator.environment.metrics import Scrape
@@ -22,8 +23,9 @@ from orchestrator.gateway.gateway import Gateway
 from orchestrator.gateway.upstreams import Upstreams
 from orchestrator.jobs.service import JobService
 from orchestrator.operations import OPERATIONS
-from orchestrator.routes import docs, health, jobs, metrics
+from orchestrator.routes import docs, health, jobs, metrics, runs, workflows
 from orchestrator.routes.relay import ShortCut, relay_routes
+from orchestrator.workflows.service import WorkflowService
 
 
 def create_app(runtime: Runtime) -> FastAPI:
@@ -33,12 +35,20 @@ def create_app(runtime: Runtime) -> FastAPI:
 
     def release_watchers() -> None:
         app.state.jobs.release_watchers()
+        app.state.workflows.release_watchers()
 
     app = create_service_app(
         runtime,
         title="Ai-semble",
         description=document.DESCRIPTION,
-        routers=[health.routes(), metrics.routes(), docs.routes(), jobs.routes()],
+        routers=[
+            health.routes(),
+            metrics.routes(),
+            docs.routes(),
+            jobs.routes(),
+            workflows.routes(),
+            runs.routes(),
+        ],
         lifespan=_life,
         unbounded_paths=[operation.prefix for operation in OPERATIONS if operation.unbounded],
         own_health=True,
@@ -66,7 +76,9 @@ async def _life(app: FastAPI) -> AsyncIterator[None]:
         async with (
             JobService(runtime, GatewayCaller(app.state.gateway)) as app.state.jobs,
             app.state.access,
+            WorkflowService(runtime, app.state.jobs, Rights(app.state.access)) as app.state.workflows,
         ):
             await app.state.jobs.start(app.state.access.budgets.hold_again)
+            await app.state.workflows.start()
             runtime.health.set_state(State.READY)
             yield

@@ -34,6 +34,17 @@ from ai_semble_client.answers.vision import (
     TextLine,
     VisionAnswer,
 )
+from ai_semble_client.answers.workflows import (
+    Items,
+    Run,
+    RunDetail,
+    RunEvent,
+    RunPage,
+    StepRun,
+    Workflow,
+    WorkflowSummary,
+    WorkflowVersion,
+)
 
 __all__ = [
     "Answer",
@@ -51,6 +62,7 @@ __all__ = [
     "Found",
     "Health",
     "ImageInfo",
+    "Items",
     "Job",
     "JobEvent",
     "JobPage",
@@ -63,11 +75,16 @@ __all__ = [
     "PiiFinding",
     "PiiReport",
     "Progress",
+    "Run",
+    "RunDetail",
+    "RunEvent",
+    "RunPage",
     "Safety",
     "Sentiment",
     "ServiceHealth",
     "Similarity",
     "SimilarityMatrix",
+    "StepRun",
     "Summary",
     "Text",
     "TextLine",
@@ -76,4 +93,7 @@ __all__ = [
     "Usage",
     "Violation",
     "VisionAnswer",
+    "Workflow",
+    "WorkflowSummary",
+    "WorkflowVersion",
 ]

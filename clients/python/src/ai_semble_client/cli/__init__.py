@@ -1,4 +1,4 @@
-"""The command line: `ai-semble chat`, `see`, `read`, `nlp`, `data`, `jobs`, `models`, `completion`."""
+"""The command line: `ai-semble chat`, `see`, `read`, `nlp`, `data`, `jobs`, `workflow`, `models`, `completion`."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 import ai_semble_client
-from ai_semble_client.cli import chat, completion, data, jobs, models, nlp, read, see
+from ai_semble_client.cli import chat, completion, data, jobs, models, nlp, read, see, workflow
 
 COMMANDS = {
     "chat": chat.app,
@@ -14,6 +14,7 @@ COMMANDS = {
     "nlp": nlp.app,
     "data": data.app,
     "jobs": jobs.app,
+    "workflow": workflow.app,
     "models": models.app,
     "completion": completion.app,
 }

@@ -21,6 +21,11 @@ def jobs(incomplete: str) -> list[str]:
     return _found(incomplete, lambda client: [job.id for job in client.jobs(limit=20)])
 
 
+def workflows(incomplete: str) -> list[str]:
+    """Workflows whose name begins so."""
+    return _found(incomplete, lambda client: [workflow.name for workflow in client.workflows()])
+
+
 def _found(incomplete: str, names: Callable[[Client], list[str]]) -> list[str]:
     try:
         with Client(settings=Settings.load(timeout_s=PATIENCE_S, retries=0)) as client:

@@ -7,6 +7,7 @@ import hmac
 import math
 import secrets
 import time
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -15,7 +16,7 @@ from ai_semble.listening import is_in_our_image, is_loopback
 from ai_semble.logs import get_logger
 from ai_semble.secrets import health_token
 from ai_semble.service import Runtime
-from orchestrator.access import keys
+from orchestrator.access import keys, tokens
 from orchestrator.access.book import Book
 from orchestrator.access.budgets import Budgets
 from orchestrator.access.errors import (
@@ -27,12 +28,13 @@ from orchestrator.access.errors import (
     ScopeMissing,
     TooManyWrongKeys,
 )
+from orchestrator.access.holder import Hold
 from orchestrator.access.keys import Key, Scope, Standing
 from orchestrator.access.ledger import Ledger
 from orchestrator.access.lockout import Lockout
 from orchestrator.access.needs import OWN_PATHS
 from orchestrator.access.store import KeyStore
-from orchestrator.access.tokens import Wish, bound_of
+from orchestrator.access.tokens import Wish
 
 log = get_logger(__name__)
 
@@ -116,8 +118,33 @@ class Access:
                 f"The key `{key.name}` is for {', '.join(sorted(key.models))}, not for {what}"
             )
 
-    def bound_of(self, wish: Wish) -> int:
-        return bound_of(wish, self.llm)
+    def looks_into(self, key: Key, path: str) -> bool:
+        """Whether the body of a call has to be known: only where a limit of the key depends on it."""
+        counted = key.limits.tokens_per_minute is not None
+        if path in tokens.LLM_PATHS:
+            return counted or bool(key.models)
+        return counted and path == tokens.EMBEDDINGS_PATH
+
+    def judge(self, key: Key, path: str, body: bytes) -> Hold | None:
+        """Check what a body asks for that has to be known; what holds its tokens, if they are counted.
+
+        Raises ModelNotAllowed, MaxTokensRequired, and what the service would answer; the hold raises
+        RateLimitExceeded and TokensOverLimit.
+        """
+        limit = key.limits.tokens_per_minute
+        if path == tokens.EMBEDDINGS_PATH:
+            most = tokens.embeddings_bound(body)
+        else:
+            wish = tokens.wish_of(path, body)
+            self.check_model(key, wish)
+            if limit is None:
+                return None
+            most = tokens.bound_of(wish, self.llm)
+        return None if limit is None else partial(self.budgets.hold_tokens, key, limit, most)
+
+    async def known_key(self, key_id: str) -> Key | None:
+        """A key by its id, whether it is valid or not. Raises KeysUnavailable."""
+        return (await self._book.keys()).get(key_id)
 
     def noted(self, error: AiSembleError, address: str, key: Key | None = None) -> AiSembleError:
         """The refusal, logged and counted; never with what was given as a key."""

@@ -20,13 +20,14 @@ _NOBODY = bytes(32)
 
 
 class Scope(StrEnum):
-    """A part of the API that a key can be for; with ALL_JOBS the jobs of others, too."""
+    """A part of the API that a key can be for; with ALL_JOBS the jobs, runs and workflows of others, too."""
 
     LLM = "llm"
     VISION = "vision"
     NLP = "nlp"
     DATA = "data"
     JOBS = "jobs"
+    WORKFLOWS = "workflows"
     ALL_JOBS = "all-jobs"
     HEALTH = "health"
     METRICS = "metrics"

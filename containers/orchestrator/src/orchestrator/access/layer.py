@@ -126,30 +126,15 @@ class _Passage:
         return self._path in self._needs.may_be_jobs and prefers_async(self._scope["headers"])
 
     def _is_looked_into(self) -> bool:
-        """Whether the body has to be known: only where a limit depends on it."""
-        if self._scope["method"] != "POST":
-            return False
-        counted = self._key.limits.tokens_per_minute is not None
-        if self._path in tokens.LLM_PATHS:
-            return counted or bool(self._key.models)
-        return counted and self._path == tokens.EMBEDDINGS_PATH
+        return self._scope["method"] == "POST" and self._access.looks_into(self._key, self._path)
 
     def _judge(self, body: bytes) -> Hold | None:
-        """Check what the body asks for; what holds its tokens, if they are counted."""
-        limit = self._key.limits.tokens_per_minute
-        if self._path == tokens.EMBEDDINGS_PATH:
-            most = tokens.embeddings_bound(body)
-        else:
-            wish = tokens.wish_of(self._path, body)
-            self._access.check_model(self._key, wish)
-            if limit is None:
-                return None
-            most = self._access.bound_of(wish)
-        return None if limit is None else partial(self._hold, limit, most)
+        hold = self._access.judge(self._key, self._path, body)
+        return None if hold is None else partial(self._hold, hold)
 
-    def _hold(self, limit: int, most: int) -> Deposit:
+    def _hold(self, hold: Hold) -> Deposit:
         try:
-            return self._access.budgets.hold_tokens(self._key, limit, most)
+            return hold()
         except AiSembleError as error:
             raise self._noted(error) from None
 

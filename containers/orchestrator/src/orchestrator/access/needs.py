@@ -16,8 +16,8 @@ OWN_PATHS = frozenset(("/health", "/metrics"))
 # The page that shows the description; it is the same everywhere, and asks for a key where one is needed.
 _PARTS = ("docs.css", "docs.js", "favicon.svg", "swagger-ui-bundle.js", "swagger-ui.css")
 _PAGE = frozenset(("/", "/docs", *(f"/docs/{part}" for part in _PARTS)))
-# The description of the API: any valid key opens it.
-_FREE_PATHS, _FREE_BELOW = frozenset(("/openapi.json",)), "/docs/"
+# The description of the API and of workflow files: any valid key opens it.
+_FREE_PATHS, _FREE_BELOW = frozenset(("/openapi.json", "/schemas/workflow.json")), "/docs/"
 MODELS_PATH = "/v1/models"
 _SCOPES = {
     "llm": Scope.LLM,
@@ -27,7 +27,13 @@ _SCOPES = {
 }
 # Routers disagree about these: to some, a path with a line feed at its end is the path without it.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_OWN = {"/health": Scope.HEALTH, "/metrics": Scope.METRICS, "/jobs": Scope.JOBS}
+_OWN = {
+    "/health": Scope.HEALTH,
+    "/metrics": Scope.METRICS,
+    "/jobs": Scope.JOBS,
+    "/workflows": Scope.WORKFLOWS,
+}
+_OWN_BELOW = {"/jobs/": Scope.JOBS, "/workflows/": Scope.WORKFLOWS, "/runs/": Scope.WORKFLOWS}
 
 
 class Needs:
@@ -35,7 +41,7 @@ class Needs:
 
     def __init__(self, operations: Iterable[Operation]) -> None:
         self._exact = dict(_OWN)
-        self._below: dict[str, Scope] = {"/jobs/": Scope.JOBS}
+        self._below: dict[str, Scope] = dict(_OWN_BELOW)
         self.may_be_jobs: set[str] = set()
         for operation in operations:
             if operation.may_be_job:

@@ -21,6 +21,7 @@ DESCRIPTION = """One environment: a language model, vision, language processing 
 * Every error is a problem document (RFC 9457) with `code`, `hint` and `source`; under `/v1`, as OpenAI's.
 * Where a key is needed: `Authorization: Bearer ais_...`.
 * With `Prefer: respond-async` the four calls are made later, as jobs that survive a crash.
+* Workflows put calls together; a run of one goes on after a crash, and repeats no step that was finished.
 """
 _REFERENCE = "#/components/schemas/"
 _REQUEST_ID = {"description": "Id of this request; every log line has it.", "schema": {"type": "string"}}

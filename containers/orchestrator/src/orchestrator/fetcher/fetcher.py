@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -30,6 +30,7 @@ from orchestrator.fetcher.pinned import open_pinned
 from orchestrator.fetcher.urls import Target, read_url
 
 log = get_logger(__name__)
+_AGENT = f"ai-semble/{__version__}"
 _REDIRECTS = (301, 302, 303, 307, 308)
 
 
@@ -37,6 +38,15 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 class Fetched:
     """A file on its way: its declared type (lower case, without parameters) and its bytes, decoded."""
 
+    content_type: str
+    chunks: AsyncIterator[bytes]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a host answered; the bytes are still on their way, decoded."""
+
+    status: int
     content_type: str
     chunks: AsyncIterator[bytes]
 
@@ -69,6 +79,29 @@ class Fetcher:
         Raises InvalidUrl, UrlNotAllowed, UrlFetchFailed, UrlTimeout, UrlTooLarge, UrlWrongType, Overloaded;
         the chunks raise them too.
         """
+        with self._place():
+            async with AsyncExitStack() as stack:
+                yield await self._open(url, types, stack)
+
+    @asynccontextmanager
+    async def call(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
+    ) -> AsyncIterator[Reply]:
+        """One exchange with a host, under the same rules; redirects are not followed. Raises as `open` does."""
+        with self._place():
+            deadline = asyncio.get_running_loop().time() + self._config.timeout_s
+            target = read_url(url, self._config.allowed_ports, self._exempt)
+            sent = {"User-Agent": _AGENT, **headers, "Accept-Encoding": "identity"}
+            async with AsyncExitStack() as stack:
+                response = await self._ask(target, sent, deadline, stack, method, body)
+                limit = self._config.max_bytes
+                raw = bounded(self._chunks(response, deadline), limit)
+                chunks = bounded(decoded(raw, response.headers.get("Content-Encoding", "")), limit)
+                yield Reply(response.status, _kind(response), chunks)
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """One of the places that there are, counted with what came of it."""
         if not self._egress:
             raise UrlNotAllowed(
                 "This environment reaches no other machine",
@@ -79,8 +112,7 @@ class Fetcher:
         self._running += 1
         outcome = "ok"
         try:
-            async with AsyncExitStack() as stack:
-                yield await self._open(url, types, stack)
+            yield
         except AiSembleError as error:
             outcome = error.code
             raise
@@ -95,7 +127,7 @@ class Fetcher:
         for _ in range(self._config.max_redirects + 1):
             target = read_url(url, self._config.allowed_ports, self._exempt)
             async with AsyncExitStack() as hop:
-                response = await self._ask(target, types, deadline, hop)
+                response = await self._ask(target, _headers(types), deadline, hop)
                 if response.status not in _REDIRECTS:
                     stack.push_async_exit(hop.pop_all())
                     return self._receive(response, types, deadline)
@@ -103,17 +135,19 @@ class Fetcher:
         raise UrlFetchFailed(f"There are more than {self._config.max_redirects} redirects")
 
     async def _ask(
-        self, target: Target, types: Sequence[str], deadline: float, hop: AsyncExitStack
+        self,
+        target: Target,
+        headers: Mapping[str, str],
+        deadline: float,
+        hop: AsyncExitStack,
+        method: str = "GET",
+        body: bytes | None = None,
     ) -> ClientResponse:
-        headers = {
-            "User-Agent": f"ai-semble/{__version__}",
-            "Accept": ", ".join(f"{kind}*" if kind.endswith("/") else kind for kind in types),
-            "Accept-Encoding": "identity",
-        }
         try:
             async with asyncio.timeout_at(deadline):
                 addresses = await self._resolve(target)
-                return await hop.enter_async_context(open_pinned(target, addresses, headers, self._tls))
+                asked = open_pinned(target, addresses, headers, self._tls, method, body)
+                return await hop.enter_async_context(asked)
         except TimeoutError as error:
             raise self._timeout() from error
         except (ClientError, OSError) as error:
@@ -136,8 +170,7 @@ class Fetcher:
     def _receive(self, response: ClientResponse, types: Sequence[str], deadline: float) -> Fetched:
         if response.status != 200:
             raise UrlFetchFailed(f"The server answered {response.status}")
-        kind = response.headers.get("Content-Type", "application/octet-stream")
-        kind = kind.partition(";")[0].strip().lower()
+        kind = _kind(response)
         if not kind.startswith(tuple(types)):
             raise UrlWrongType(f"The server says that it is `{kind[:100]}`")
         limit = self._config.max_bytes
@@ -161,6 +194,20 @@ class Fetcher:
 
     def _timeout(self) -> UrlTimeout:
         return UrlTimeout(f"It took longer than {self._config.timeout_s:g} s")
+
+
+def _headers(types: Sequence[str]) -> dict[str, str]:
+    return {
+        "User-Agent": _AGENT,
+        "Accept": ", ".join(f"{kind}*" if kind.endswith("/") else kind for kind in types),
+        "Accept-Encoding": "identity",
+    }
+
+
+def _kind(response: ClientResponse) -> str:
+    """The declared type, in lower case and without parameters."""
+    kind = response.headers.get("Content-Type", "application/octet-stream")
+    return kind.partition(";")[0].strip().lower()
 
 
 async def _look_up(host: str, port: int) -> list[Address]:

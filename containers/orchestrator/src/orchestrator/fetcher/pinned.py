@@ -19,9 +19,14 @@ from orchestrator.fetcher.urls import Target
 
 @asynccontextmanager
 async def open_pinned(
-    target: Target, addresses: Sequence[Address], headers: Mapping[str, str], tls: ssl.SSLContext | None
+    target: Target,
+    addresses: Sequence[Address],
+    headers: Mapping[str, str],
+    tls: ssl.SSLContext | None,
+    method: str = "GET",
+    body: bytes | None = None,
 ) -> AsyncIterator[ClientResponse]:
-    """GET the target. `Host` and the TLS name are the URL's own; redirects are not followed."""
+    """Ask the target. `Host` and the TLS name are the URL's own; redirects are not followed."""
     connector = TCPConnector(
         resolver=_Pinned(addresses),
         socket_factory=_sockets_to(addresses),
@@ -36,8 +41,13 @@ async def open_pinned(
             timeout=ClientTimeout(total=None),
             trust_env=False,
         ) as session,
-        session.get(
-            target.url, headers=headers, allow_redirects=False, ssl=tls if tls is not None else True
+        session.request(
+            method,
+            target.url,
+            headers=headers,
+            data=body,
+            allow_redirects=False,
+            ssl=tls if tls is not None else True,
         ) as response,
     ):
         yield response

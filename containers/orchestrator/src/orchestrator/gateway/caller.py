@@ -10,6 +10,7 @@ from ai_semble.context import adopt_request_id
 from ai_semble.errors import DeadlineExceeded
 from orchestrator.gateway.calls import Call
 from orchestrator.gateway.gateway import Gateway
+from orchestrator.gateway.outward import OUTWARD
 from orchestrator.jobs.calls import Answer
 from orchestrator.jobs.calls import Call as JobCall
 
@@ -26,6 +27,10 @@ class GatewayCaller:
     ) -> AsyncIterator[Answer]:
         """Make a job's call, under the request id of the request that submitted it."""
         adopt_request_id(call.request_id)
+        if call.service == OUTWARD:
+            async with asyncio.timeout(timeout_s), self._gateway.outward.send(call, body) as answer:
+                yield answer
+            return
         made = Call(call.service, call.method, call.path, tuple(call.headers.items()))
         try:
             async with (

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from orchestrator.fetcher.fetcher import Fetcher
 from orchestrator.gateway import pictures, structure
 from orchestrator.gateway.calls import Body, Call, Reply
+from orchestrator.gateway.outward import Outward
 from orchestrator.gateway.upstreams import Upstreams
 
 
@@ -16,6 +17,7 @@ class Gateway:
     def __init__(self, upstreams: Upstreams, fetcher: Fetcher) -> None:
         self.upstreams = upstreams
         self._fetcher = fetcher
+        self.outward = Outward(fetcher)
 
     async def send(self, call: Call, body: Body = b"", *, silence_s: float | None = None) -> Reply:
         """As Upstreams.send; raises BodyTooLarge and the fetcher's errors too."""

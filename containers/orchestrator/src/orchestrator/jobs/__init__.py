@@ -11,12 +11,10 @@ named `<job id>.<dispatch>`; the number is a fence: an execution that holds an o
 The service is called with `Idempotency-Key: <job id>`, since a call that was under way when this process
 died is made again.
 
-How workflows come later
-    A run of a workflow (a graph of steps) is a row in the same table, of another kind, with its steps as rows
-    that name it as their parent; the states, the reasons, the events, /jobs and its metrics stay as they
-    are. `Runner.run` is what one dispatch does: for a call it makes the call; for a run it walks the graph
-    inside the same DBOS workflow (each step a DBOS step that submits a child job and waits for its end), so a
-    finished step is not repeated. "Retry from the failed step" is a new dispatch. Several orchestrators:
+Workflows
+    Each call of a step is a job, found again by its idempotency key; see `orchestrator.workflows`.
+
+Several orchestrators, later
     `Database` gets a PostgreSQL sister, `executor_id` becomes the machine's, and the keeper dispatches anew
     what a silent executor had in hand; the fence already keeps the old one from doing harm.
 """

@@ -36,19 +36,22 @@ class _Pending:
 
 
 class Database:
-    """`open` and `close` block; `read` and `write` are for the event loop."""
+    """`open` and `close` block; `read` and `write` are for the event loop. `migrate` makes or updates the tables."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self, path: Path, migrate: Callable[[sqlite3.Connection], None] = migrate, name: str = "jobs"
+    ) -> None:
         self._path = path
+        self._migrate = migrate
         self._pending: SimpleQueue[_Pending | None] = SimpleQueue()
-        self._writer = threading.Thread(target=self._write_all, name="jobs-writer", daemon=True)
-        self._reader = ThreadPoolExecutor(1, thread_name_prefix="jobs-reader")
+        self._writer = threading.Thread(target=self._write_all, name=f"{name}-writer", daemon=True)
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-reader")
 
     def open(self) -> None:
         """Create or migrate the file. Raises sqlite3.Error."""
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._written = _connect(self._path)
-        migrate(self._written)
+        self._migrate(self._written)
         self._read = _connect(self._path)
         self._writer.start()
 
@@ -146,5 +149,5 @@ def _connect(path: Path) -> sqlite3.Connection:
 def _explain(error: sqlite3.OperationalError) -> Exception:
     # The lowest byte is the kind of error, the others say more about it.
     if getattr(error, "sqlite_errorcode", 0) & 0xFF in _STORAGE_ERRORS:
-        return InsufficientStorage(f"The job could not be written: {error}")
+        return InsufficientStorage(f"It could not be written: {error}")
     return error

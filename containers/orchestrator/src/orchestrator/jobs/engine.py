@@ -40,7 +40,8 @@ POLL_S = 0.1
 REST_AFTER_S = 60.0
 # Dispatches taken from the queue before there is a free worker, so that none waits for the next poll.
 AHEAD = 28
-_SERVICES = 4
+# The four services, and the hosts of http steps.
+_SERVICES = 5
 _ALIVE = ["ENQUEUED", "DELAYED", "PENDING"]
 _OVER = ["SUCCESS", "ERROR", "CANCELLED"]
 _BATCH = 500

@@ -19,7 +19,7 @@ from orchestrator.jobs.records import REQUEST, Change, JobRecord, NewJob, Stored
 from orchestrator.jobs.store import JobStore
 from orchestrator.jobs.tally import Tally
 
-_KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
+KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 # Made anew for each attempt. An answer is kept without its content encoding, so none is asked for.
 _NOT_KEPT = ("content-length", "idempotency-key", "accept-encoding")
 
@@ -53,9 +53,9 @@ class Intake:
         Raises Overloaded, BodyTooLarge, InsufficientStorage, BadIdempotencyKey, IdempotencyKeyReused, and
         what `body` and `hold` raise; then nothing is left behind.
         """
-        if call.idempotency_key is not None and not _KEY.fullmatch(call.idempotency_key):
+        if call.idempotency_key is not None and not KEY.fullmatch(call.idempotency_key):
             raise BadIdempotencyKey("The Idempotency-Key is not 1 to 255 printable ASCII characters")
-        key = _of_owner(asker.owner, call.idempotency_key)
+        key = of_owner(asker.owner, call.idempotency_key)
         announced = _announced_length(call)
         if announced > self._max_body_bytes:
             raise _too_large(self._max_body_bytes)
@@ -80,6 +80,10 @@ class Intake:
         )
         # From here on it is decided without the client, even when it leaves meanwhile.
         return await asyncio.shield(asyncio.create_task(self._accept(new, request, hold)))
+
+    async def of_key(self, key: str, owner: str | None) -> JobRecord | None:
+        """The job that was made with this owner's idempotency key."""
+        return await self._known(of_owner(owner, key))
 
     async def _again(self, known: JobRecord, call: Call, body: AsyncIterator[bytes]) -> JobRecord:
         """The job that was there when the request came, which needs no room.
@@ -129,7 +133,7 @@ class Intake:
             deposit.settle(0)
 
 
-def _of_owner(owner: str | None, key: str | None) -> str | None:
+def of_owner(owner: str | None, key: str | None) -> str | None:
     """The key as it is kept; a space is in none, so one owner's never is another's."""
     return f"{owner} {key}" if owner and key else key
 

@@ -15,7 +15,7 @@ from ai_semble.room import Room
 from ai_semble.schemas.jobs import Job, JobEvent, JobPage, JobQuery, JobState, Progress
 from ai_semble.service import Runtime
 from orchestrator.jobs import views
-from orchestrator.jobs.askers import Asker
+from orchestrator.jobs.askers import ANYBODY, Asker
 from orchestrator.jobs.bills import Bills, Deposit, Hold
 from orchestrator.jobs.bodies import Bodies
 from orchestrator.jobs.bulletin import Bulletin
@@ -35,6 +35,8 @@ from orchestrator.jobs.verdicts import Patience
 log = get_logger(__name__)
 HEARTBEAT_S = 15.0
 KEEP_EVERY_S = 60.0
+# A watcher that nobody rings looks by itself this often.
+LONGEST_WAIT_S = 600.0
 # Holds so many tokens of this owner's once more.
 HoldAgain = Callable[[str, int], Deposit]
 
@@ -137,6 +139,20 @@ class JobService:
                     break
                 job = await self._record(job_id, asker)
         return await self._view(job)
+
+    async def find(self, idempotency_key: str, owner: str | None) -> Job | None:
+        """The job that this owner's key belongs to."""
+        job = await self._intake.of_key(idempotency_key, owner)
+        return None if job is None else views.job_view(job)
+
+    async def ended(self, job_id: str) -> Job:
+        """A job after its end, without its result; waits for ever when this service is closing. Raises JobNotFound."""
+        with self._bulletin.watching(job_id) as watch:
+            while not (job := await self._record(job_id, ANYBODY)).state.ended:
+                await watch.wait(LONGEST_WAIT_S)
+                if self._bulletin.closed:
+                    await asyncio.Event().wait()
+        return views.job_view(job)
 
     async def list(self, query: JobQuery, asker: Asker) -> JobPage:
         """A page of jobs, newest first, without their results."""

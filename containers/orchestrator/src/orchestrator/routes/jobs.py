@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
 from ai_semble.schemas.jobs import Job, JobEvent, JobPage, JobQuery, JobState
-from orchestrator.description.routes import Responses, problem_responses
 from orchestrator.jobs.service import JobService
-from orchestrator.operations.operation import Codes
 from orchestrator.routes.askers import asker_of
+from orchestrator.routes.described import add
 
 LONGEST_WAIT_S = 60
 EVENT_STREAM = "text/event-stream"
@@ -30,9 +29,9 @@ _MISSING = {404: ("job_not_found",)}
 def routes() -> APIRouter:
     """The job routes; `app.state.jobs` is the JobService."""
     router = APIRouter(prefix="/jobs", tags=["Jobs"])
-    _add(router, "GET", "", _list, "List jobs", _WRONG)
-    _add(router, "GET", "/{job_id}", _get, "One job", _MISSING | _WRONG)
-    _add(
+    add(router, "GET", "", _list, "List jobs", _WRONG)
+    add(router, "GET", "/{job_id}", _get, "One job", _MISSING | _WRONG)
+    add(
         router,
         "DELETE",
         "/{job_id}",
@@ -45,7 +44,7 @@ def routes() -> APIRouter:
         },
         response_model=Job,
     )
-    _add(
+    add(
         router,
         "GET",
         "/{job_id}/result",
@@ -55,7 +54,7 @@ def routes() -> APIRouter:
         {200: {"description": "The answer, with its own content type.", "content": {"*/*": {}}}},
         response_class=Response,
     )
-    _add(
+    add(
         router,
         "GET",
         "/{job_id}/events",
@@ -66,21 +65,6 @@ def routes() -> APIRouter:
         response_class=Response,
     )
     return router
-
-
-def _add(
-    router: APIRouter,
-    method: str,
-    path: str,
-    endpoint: Callable[..., Any],
-    summary: str,
-    codes: Codes,
-    responses: Responses | None = None,
-    **settings: Any,
-) -> None:
-    """One route, described with the error codes that it can answer."""
-    described = {**(responses or {}), **problem_responses("/jobs", codes)}
-    router.add_api_route(path, endpoint, methods=[method], summary=summary, responses=described, **settings)
 
 
 def accepted(job: Job) -> Response:
