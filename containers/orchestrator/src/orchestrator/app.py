@@ -23,7 +23,7 @@ from orchestrator.gateway.gateway import Gateway
 from orchestrator.gateway.upstreams import Upstreams
 from orchestrator.jobs.service import JobService
 from orchestrator.operations import OPERATIONS
-from orchestrator.routes import docs, health, jobs, metrics, runs, workflows
+from orchestrator.routes import docs, health, jobs, metrics, runs, schedules, workflows
 from orchestrator.routes.relay import ShortCut, relay_routes
 from orchestrator.workflows.service import WorkflowService
 
@@ -48,6 +48,7 @@ def create_app(runtime: Runtime) -> FastAPI:
             jobs.routes(),
             workflows.routes(),
             runs.routes(),
+            schedules.routes(),
         ],
         lifespan=_life,
         unbounded_paths=[operation.prefix for operation in OPERATIONS if operation.unbounded],

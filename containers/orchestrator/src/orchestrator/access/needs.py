@@ -32,8 +32,14 @@ _OWN = {
     "/metrics": Scope.METRICS,
     "/jobs": Scope.JOBS,
     "/workflows": Scope.WORKFLOWS,
+    "/schedules": Scope.WORKFLOWS,
 }
-_OWN_BELOW = {"/jobs/": Scope.JOBS, "/workflows/": Scope.WORKFLOWS, "/runs/": Scope.WORKFLOWS}
+_OWN_BELOW = {
+    "/jobs/": Scope.JOBS,
+    "/workflows/": Scope.WORKFLOWS,
+    "/runs/": Scope.WORKFLOWS,
+    "/schedules/": Scope.WORKFLOWS,
+}
 
 
 class Needs:

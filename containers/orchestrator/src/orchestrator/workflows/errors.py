@@ -145,3 +145,24 @@ class HttpStepFailed(AiSembleError):
 
     code, status, title = "http_step_failed", 424, "The host answered with an error"
     hint = "Look at what it says; `retry` of the step tries again."
+
+
+class InvalidSchedule(InvalidRequest):
+    """The cron expression or the time zone of a schedule cannot be used."""
+
+    code, title = "invalid_schedule", "The schedule cannot be used"
+    hint = "Write cron with five parts, as `30 2 * * mon-fri`, and a time zone as `Asia/Tokyo`."
+
+
+class ScheduleNotFound(NotFound):
+    """There is no such schedule, or it is another key's."""
+
+    code, title = "schedule_not_found", "No such schedule"
+    hint = "GET /schedules lists those that there are."
+
+
+class ScheduleOfAnother(Conflict):
+    """A schedule of another API key has this name."""
+
+    code, title = "schedule_of_another", "The name is taken"
+    hint = "Choose another name."

@@ -78,7 +78,7 @@ class Running:
             else:
                 self._take(run.id)
         self._pump()
-        self._spawn(self._keep())
+        self.spawn(self._keep())
 
     async def stop(self) -> None:
         """Leave every run as it is, for the next start."""
@@ -130,7 +130,7 @@ class Running:
             self._again.add(run_id)
             return
         self._in_hand.add(run_id)
-        self._spawn(self._conduct(run_id))
+        self.spawn(self._conduct(run_id))
 
     async def _conduct(self, run_id: str) -> None:
         try:
@@ -195,7 +195,8 @@ class Running:
             for run_id in ids:
                 await self._store.forget(run_id, ANYBODY)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do this until `stop`."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
