@@ -68,6 +68,9 @@ CALLS = {
     "/schedules/{name}": Scope.WORKFLOWS,
     "/schedules/{name}/pause": Scope.WORKFLOWS,
     "/schedules/{name}/resume": Scope.WORKFLOWS,
+    "/webhooks": Scope.WORKFLOWS,
+    "/webhooks/{name}": Scope.WORKFLOWS,
+    "/webhooks/{name}/rotate": Scope.WORKFLOWS,
     "/health": Scope.HEALTH,
     "/metrics": Scope.METRICS,
 }

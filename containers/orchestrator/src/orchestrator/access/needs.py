@@ -33,12 +33,14 @@ _OWN = {
     "/jobs": Scope.JOBS,
     "/workflows": Scope.WORKFLOWS,
     "/schedules": Scope.WORKFLOWS,
+    "/webhooks": Scope.WORKFLOWS,
 }
 _OWN_BELOW = {
     "/jobs/": Scope.JOBS,
     "/workflows/": Scope.WORKFLOWS,
     "/runs/": Scope.WORKFLOWS,
     "/schedules/": Scope.WORKFLOWS,
+    "/webhooks/": Scope.WORKFLOWS,
 }
 
 

@@ -134,7 +134,7 @@ class TooDeep(AiSembleError):
 
 
 class HostNotListed(AiSembleError):
-    """The host of an `http` step is not one of `workflows.http_hosts`."""
+    """The host of an `http` step, or of a webhook, is not one of `workflows.http_hosts`."""
 
     code, status, title = "host_not_listed", 403, "The host is not on the list"
     hint = "The person who runs this environment can add it to `workflows.http_hosts`, as `example.com`."
@@ -165,4 +165,18 @@ class ScheduleOfAnother(Conflict):
     """A schedule of another API key has this name."""
 
     code, title = "schedule_of_another", "The name is taken"
+    hint = "Choose another name."
+
+
+class WebhookNotFound(NotFound):
+    """There is no such webhook, or it is another key's."""
+
+    code, title = "webhook_not_found", "No such webhook"
+    hint = "GET /webhooks lists those that there are."
+
+
+class WebhookOfAnother(Conflict):
+    """A webhook of another API key has this name."""
+
+    code, title = "webhook_of_another", "The name is taken"
     hint = "Choose another name."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any, Protocol
 
 from ai_semble import problems
@@ -49,11 +49,14 @@ class Running:
         jobs: JobService,
         rights: Rights,
         bulletin: Bulletin,
+        told: Callable[[], None],
     ) -> None:
+        """`told` is called when a run has ended."""
         self._config = runtime.config.workflows
         self._store = store
         self._rights = rights
         self._bulletin = bulletin
+        self._told = told
         children = Children(store, library, bulletin, self._accept_child, self._stop_child)
         self._performer = Performer(jobs, rights, children, self._config.http_hosts)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -99,6 +102,7 @@ class Running:
             self._tell_cancelled(run.id)
         else:
             self._ended.labels(run.state).inc()
+            self._told()
         self._bulletin.ring(run.id)
 
     async def check_rights(self, definition: WorkflowDefinition, owner: str | None) -> None:
@@ -155,6 +159,7 @@ class Running:
             self._in_hand.discard(run_id)
             self._to_cancel.discard(run_id)
             self._bulletin.ring(run_id)
+            self._told()
             if run_id in self._again:
                 self._again.discard(run_id)
                 self._take(run_id)

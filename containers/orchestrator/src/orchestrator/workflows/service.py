@@ -49,6 +49,7 @@ from orchestrator.workflows.records import NewRun, RunRecord
 from orchestrator.workflows.running import Rights, Running
 from orchestrator.workflows.schedules import Schedules
 from orchestrator.workflows.store import PACKAGE, RunStore
+from orchestrator.workflows.webhooks import Post, Webhooks
 
 # With more items than this, the result of a step is only at its own address.
 _MOST_ITEMS_INLINE = 100
@@ -60,7 +61,7 @@ class WorkflowService:
     A run that the asker does not see is one that is not there. Nothing runs before `start`.
     """
 
-    def __init__(self, runtime: Runtime, jobs: JobService, rights: Rights) -> None:
+    def __init__(self, runtime: Runtime, jobs: JobService, rights: Rights, post: Post) -> None:
         self._config = runtime.config.workflows
         folder = runtime.paths.state_dir / "workflows"
         self._database = Database(
@@ -70,7 +71,10 @@ class WorkflowService:
         self._store = RunStore(self._database)
         self._bulletin = Bulletin()
         self.schedules = Schedules(self._database, self.submit)
-        self._running = Running(runtime, self._store, self.library, jobs, rights, self._bulletin)
+        self.webhooks = Webhooks(self._database, post, self._config.http_hosts)
+        self._running = Running(
+            runtime, self._store, self.library, jobs, rights, self._bulletin, self.webhooks.run_ended
+        )
 
     async def __aenter__(self) -> Self:
         """Raises sqlite3.Error, OSError."""
@@ -81,6 +85,7 @@ class WorkflowService:
         """Go on with the runs that there are."""
         await self._running.start()
         self._running.spawn(self.schedules.keep_time())
+        self._running.spawn(self.webhooks.keep_telling())
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
