@@ -64,6 +64,13 @@ CALLS = {
     "/runs/{run_id}/cancel": Scope.WORKFLOWS,
     "/runs/{run_id}/retry": Scope.WORKFLOWS,
     "/runs/{run_id}/rerun": Scope.WORKFLOWS,
+    "/schedules": Scope.WORKFLOWS,
+    "/schedules/{name}": Scope.WORKFLOWS,
+    "/schedules/{name}/pause": Scope.WORKFLOWS,
+    "/schedules/{name}/resume": Scope.WORKFLOWS,
+    "/webhooks": Scope.WORKFLOWS,
+    "/webhooks/{name}": Scope.WORKFLOWS,
+    "/webhooks/{name}/rotate": Scope.WORKFLOWS,
     "/health": Scope.HEALTH,
     "/metrics": Scope.METRICS,
 }

@@ -291,8 +291,8 @@ class WorkflowsConfig(Section):
     retention_days: float = Field(30, gt=0, description="Ended runs are forgotten after this time.")
     http_hosts: tuple[str, ...] = Field(
         (),
-        description="Hosts that `http` steps may call, as `example.com`, or `example.com:8443` for one port alone; "
-        "`*.example.com` for all below. The rules of `fetch` hold besides.",
+        description="Hosts that `http` steps and webhooks may call, as `example.com`, or `example.com:8443` for one "
+        "port alone; `*.example.com` for all below. The rules of `fetch` hold besides.",
     )
 
 

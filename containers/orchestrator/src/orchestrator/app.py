@@ -23,7 +23,7 @@ from orchestrator.gateway.gateway import Gateway
 from orchestrator.gateway.upstreams import Upstreams
 from orchestrator.jobs.service import JobService
 from orchestrator.operations import OPERATIONS
-from orchestrator.routes import docs, health, jobs, metrics, runs, workflows
+from orchestrator.routes import docs, health, jobs, metrics, runs, schedules, webhooks, workflows
 from orchestrator.routes.relay import ShortCut, relay_routes
 from orchestrator.workflows.service import WorkflowService
 
@@ -48,6 +48,8 @@ def create_app(runtime: Runtime) -> FastAPI:
             jobs.routes(),
             workflows.routes(),
             runs.routes(),
+            schedules.routes(),
+            webhooks.routes(),
         ],
         lifespan=_life,
         unbounded_paths=[operation.prefix for operation in OPERATIONS if operation.unbounded],
@@ -76,7 +78,9 @@ async def _life(app: FastAPI) -> AsyncIterator[None]:
         async with (
             JobService(runtime, GatewayCaller(app.state.gateway)) as app.state.jobs,
             app.state.access,
-            WorkflowService(runtime, app.state.jobs, Rights(app.state.access)) as app.state.workflows,
+            WorkflowService(
+                runtime, app.state.jobs, Rights(app.state.access), app.state.gateway.outward.post
+            ) as app.state.workflows,
         ):
             await app.state.jobs.start(app.state.access.budgets.hold_again)
             await app.state.workflows.start()

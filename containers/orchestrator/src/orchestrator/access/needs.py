@@ -32,8 +32,16 @@ _OWN = {
     "/metrics": Scope.METRICS,
     "/jobs": Scope.JOBS,
     "/workflows": Scope.WORKFLOWS,
+    "/schedules": Scope.WORKFLOWS,
+    "/webhooks": Scope.WORKFLOWS,
 }
-_OWN_BELOW = {"/jobs/": Scope.JOBS, "/workflows/": Scope.WORKFLOWS, "/runs/": Scope.WORKFLOWS}
+_OWN_BELOW = {
+    "/jobs/": Scope.JOBS,
+    "/workflows/": Scope.WORKFLOWS,
+    "/runs/": Scope.WORKFLOWS,
+    "/schedules/": Scope.WORKFLOWS,
+    "/webhooks/": Scope.WORKFLOWS,
+}
 
 
 class Needs:

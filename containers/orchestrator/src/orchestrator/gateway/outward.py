@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import orjson
@@ -42,6 +42,11 @@ class Outward:
                 "body": _read(reply.content_type, received),
             }
             yield Answer(200, {"content-type": _JSON}, _one(orjson.dumps(answer)))
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
+        """The status of the answer. Raises what the fetcher raises."""
+        async with self._fetcher.call("POST", url, headers, body) as reply:
+            return reply.status
 
 
 def _read(kind: str, content: bytes) -> object:

@@ -134,7 +134,7 @@ class TooDeep(AiSembleError):
 
 
 class HostNotListed(AiSembleError):
-    """The host of an `http` step is not one of `workflows.http_hosts`."""
+    """The host of an `http` step, or of a webhook, is not one of `workflows.http_hosts`."""
 
     code, status, title = "host_not_listed", 403, "The host is not on the list"
     hint = "The person who runs this environment can add it to `workflows.http_hosts`, as `example.com`."
@@ -145,3 +145,38 @@ class HttpStepFailed(AiSembleError):
 
     code, status, title = "http_step_failed", 424, "The host answered with an error"
     hint = "Look at what it says; `retry` of the step tries again."
+
+
+class InvalidSchedule(InvalidRequest):
+    """The cron expression or the time zone of a schedule cannot be used."""
+
+    code, title = "invalid_schedule", "The schedule cannot be used"
+    hint = "Write cron with five parts, as `30 2 * * mon-fri`, and a time zone as `Asia/Tokyo`."
+
+
+class ScheduleNotFound(NotFound):
+    """There is no such schedule, or it is another key's."""
+
+    code, title = "schedule_not_found", "No such schedule"
+    hint = "GET /schedules lists those that there are."
+
+
+class ScheduleOfAnother(Conflict):
+    """A schedule of another API key has this name."""
+
+    code, title = "schedule_of_another", "The name is taken"
+    hint = "Choose another name."
+
+
+class WebhookNotFound(NotFound):
+    """There is no such webhook, or it is another key's."""
+
+    code, title = "webhook_not_found", "No such webhook"
+    hint = "GET /webhooks lists those that there are."
+
+
+class WebhookOfAnother(Conflict):
+    """A webhook of another API key has this name."""
+
+    code, title = "webhook_of_another", "The name is taken"
+    hint = "Choose another name."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any, Protocol
 
 from ai_semble import problems
@@ -49,11 +49,14 @@ class Running:
         jobs: JobService,
         rights: Rights,
         bulletin: Bulletin,
+        told: Callable[[], None],
     ) -> None:
+        """`told` is called when a run has ended."""
         self._config = runtime.config.workflows
         self._store = store
         self._rights = rights
         self._bulletin = bulletin
+        self._told = told
         children = Children(store, library, bulletin, self._accept_child, self._stop_child)
         self._performer = Performer(jobs, rights, children, self._config.http_hosts)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -78,7 +81,7 @@ class Running:
             else:
                 self._take(run.id)
         self._pump()
-        self._spawn(self._keep())
+        self.spawn(self._keep())
 
     async def stop(self) -> None:
         """Leave every run as it is, for the next start."""
@@ -99,6 +102,7 @@ class Running:
             self._tell_cancelled(run.id)
         else:
             self._ended.labels(run.state).inc()
+            self._told()
         self._bulletin.ring(run.id)
 
     async def check_rights(self, definition: WorkflowDefinition, owner: str | None) -> None:
@@ -130,7 +134,7 @@ class Running:
             self._again.add(run_id)
             return
         self._in_hand.add(run_id)
-        self._spawn(self._conduct(run_id))
+        self.spawn(self._conduct(run_id))
 
     async def _conduct(self, run_id: str) -> None:
         try:
@@ -155,6 +159,7 @@ class Running:
             self._in_hand.discard(run_id)
             self._to_cancel.discard(run_id)
             self._bulletin.ring(run_id)
+            self._told()
             if run_id in self._again:
                 self._again.discard(run_id)
                 self._take(run_id)
@@ -195,7 +200,8 @@ class Running:
             for run_id in ids:
                 await self._store.forget(run_id, ANYBODY)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do this until `stop`."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

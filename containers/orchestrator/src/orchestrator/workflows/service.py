@@ -21,6 +21,7 @@ from ai_semble.schemas.runs import (
     RunState,
     StepState,
 )
+from ai_semble.schemas.schedules import Schedule, ScheduleRequest
 from ai_semble.schemas.workflows import WorkflowDefinition
 from ai_semble.service import Runtime
 from orchestrator.jobs.askers import Asker
@@ -46,7 +47,9 @@ from orchestrator.workflows.intake import checked_key, fingerprint
 from orchestrator.workflows.library import Library, Stored
 from orchestrator.workflows.records import NewRun, RunRecord
 from orchestrator.workflows.running import Rights, Running
+from orchestrator.workflows.schedules import Schedules
 from orchestrator.workflows.store import PACKAGE, RunStore
+from orchestrator.workflows.webhooks import Post, Webhooks
 
 # With more items than this, the result of a step is only at its own address.
 _MOST_ITEMS_INLINE = 100
@@ -58,7 +61,7 @@ class WorkflowService:
     A run that the asker does not see is one that is not there. Nothing runs before `start`.
     """
 
-    def __init__(self, runtime: Runtime, jobs: JobService, rights: Rights) -> None:
+    def __init__(self, runtime: Runtime, jobs: JobService, rights: Rights, post: Post) -> None:
         self._config = runtime.config.workflows
         folder = runtime.paths.state_dir / "workflows"
         self._database = Database(
@@ -67,7 +70,11 @@ class WorkflowService:
         self.library = Library(self._database)
         self._store = RunStore(self._database)
         self._bulletin = Bulletin()
-        self._running = Running(runtime, self._store, self.library, jobs, rights, self._bulletin)
+        self.schedules = Schedules(self._database, self.submit)
+        self.webhooks = Webhooks(self._database, post, self._config.http_hosts)
+        self._running = Running(
+            runtime, self._store, self.library, jobs, rights, self._bulletin, self.webhooks.run_ended
+        )
 
     async def __aenter__(self) -> Self:
         """Raises sqlite3.Error, OSError."""
@@ -77,6 +84,8 @@ class WorkflowService:
     async def start(self) -> None:
         """Go on with the runs that there are."""
         await self._running.start()
+        self._running.spawn(self.schedules.keep_time())
+        self._running.spawn(self.webhooks.keep_telling())
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -136,6 +145,14 @@ class WorkflowService:
                     break
                 run = await self._record(run_id, asker)
         return await self._detail(run)
+
+    async def put_schedule(self, name: str, request: ScheduleRequest, asker: Asker) -> Schedule:
+        """As `Schedules.put`; raises WorkflowNotFound, InvalidInputs and ScopeMissing besides, before it is due."""
+        stored = await self.library.get(request.workflow, request.version)
+        definition = WorkflowDefinition.model_validate_json(stored.definition)
+        complete(request.inputs, definition.inputs)
+        await self._running.check_rights(definition, asker.owner)
+        return await self.schedules.put(name, request, asker)
 
     async def list(self, workflow: str, query: RunQuery, asker: Asker) -> RunPage:
         """A page of the runs of a workflow, newest first; of one that was deleted, too."""
