@@ -69,7 +69,7 @@ def test_every_name_is_one_of_a_system_call() -> None:
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_unit_names_the_profile_of_its_service(service: str) -> None:
     unit = quadlets(Host(), Environment("research", 8180))[f"ai-semble-research-{service}.container"]
-    assert f"SeccompProfile=%E/containers/ai-semble-research/seccomp/{service}.json" in unit.splitlines()
+    assert f"SeccompProfile=%E/containers/ai-semble/seccomp-research/{service}.json" in unit.splitlines()
     made = kube(Host(Version(4, 3)), Environment())
     annotation = f"container.seccomp.security.alpha.kubernetes.io/{service}: localhost/{service}.json"
     assert annotation in map(str.strip, made["ai-semble.yaml"].splitlines())
