@@ -186,9 +186,9 @@ class RunQuery(_Request):
 class RunEvent(_Answer):
     """One line of a run's log; the data of a server-sent event. `event:` is `log`, or `end` for the last one."""
 
-    run_id: str
+    run_id: str = Field(description="The run that it is about.")
     number: int = Field(description="1 for the first.")
-    at: datetime
+    at: datetime = Field(description="When it happened.")
     state: RunState = Field(description="The run's.")
     step: str | None = Field(description="The step that it is about; null for the run.")
     index: int | None = Field(description="Which item of a `for_each`, from 0; null for the step as a whole.")
