@@ -19,6 +19,7 @@ from orchestrator.jobs.bulletin import Bulletin
 from orchestrator.jobs.service import KEEP_EVERY_S, JobService
 from orchestrator.workflows.conductor import Conductor
 from orchestrator.workflows.graph import graph_of
+from orchestrator.workflows.known import Shelf
 from orchestrator.workflows.library import Library
 from orchestrator.workflows.performing import SCOPES, Performer
 from orchestrator.workflows.performing import Rights as StepRights
@@ -57,6 +58,7 @@ class Running:
         self._rights = rights
         self._bulletin = bulletin
         self._told = told
+        self._shelf = Shelf()
         children = Children(store, library, bulletin, self._accept_child, self._stop_child)
         self._performer = Performer(jobs, rights, children, self._config.http_hosts)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -142,7 +144,7 @@ class Running:
             if run is None or run.state.ended:
                 return
             self._bulletin.ring(run_id)
-            conductor = Conductor(run, self._store, self._performer, self._bulletin.ring)
+            conductor = Conductor(run, self._store, self._performer, self._shelf, self._bulletin.ring)
             self._conductors[run_id] = conductor
             if run_id in self._to_cancel:
                 conductor.cancel()

@@ -51,8 +51,8 @@ from orchestrator.workflows.schedules import Schedules
 from orchestrator.workflows.store import PACKAGE, RunStore
 from orchestrator.workflows.webhooks import Post, Webhooks
 
-# With more items than this, the result of a step is only at its own address.
-_MOST_ITEMS_INLINE = 100
+# Of the results of all steps together, in characters.
+_MOST_SHOWN = 8 * views.MOST_INLINE
 
 
 class WorkflowService:
@@ -302,18 +302,21 @@ class WorkflowService:
         )
 
     async def _detail(self, run: RunRecord) -> RunDetail:
+        """With the results of its steps, as far as they are short."""
         steps = await self._store.steps(run.id)
-        short: dict[str, Any] = {}
-        room = views.MOST_INLINE * 8
+        texts = await self._store.short_results(run.id, views.MOST_INLINE)
+        shown: dict[str, Any] = {}
+        room = _MOST_SHOWN
         for name, step in steps.items():
-            if step.state is StepState.SUCCEEDED and len(step.items) <= _MOST_ITEMS_INLINE:
-                texts = [await self._store.result(run.id, name, item.number) for item in step.items]
-                size = sum(len(text or "") for text in texts)
-                if size <= min(views.MOST_INLINE, room):
-                    room -= size
-                    values = [orjson.loads(text or "null") for text in texts]
-                    short[name] = values if step.over is not None else values[0]
-        return views.run_detail(run, steps, short)
+            parts = [texts.get((name, item.number), "null") for item in step.items]
+            succeeded = sum(item.state is StepState.SUCCEEDED for item in step.items)
+            is_whole = succeeded == sum((name, item.number) in texts for item in step.items)
+            size = sum(map(len, parts))
+            if step.state is StepState.SUCCEEDED and is_whole and size <= min(views.MOST_INLINE, room):
+                room -= size
+                values = [orjson.loads(part) for part in parts]
+                shown[name] = values if step.over is not None else values[0]
+        return views.run_detail(run, steps, shown)
 
     async def _record(self, run_id: str, asker: Asker) -> RunRecord:
         run = await self._store.get(run_id)
