@@ -315,6 +315,11 @@ def test_a_failed_run_goes_on_within_its_sub_workflow(here: Platform) -> None:
     again = here.ended(run["id"])
     assert again["state"] == "succeeded", again
     assert again["steps"]["sub"]["jobs"] == run["steps"]["sub"]["jobs"]
+    log = here.api.get(f"/runs/{run['id']}/log").json()["events"]
+    assert [event["number"] for event in log if event["state"] in ("failed", "succeeded")][-1] == len(log)
+    assert [event["last"] for event in log] == [False] * (len(log) - 1) + [True], (
+        "its first end was not the last"
+    )
     assert [body["text"] for body in here.bodies(NLP)] == ["one"]
 
 

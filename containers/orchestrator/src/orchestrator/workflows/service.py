@@ -222,8 +222,8 @@ class WorkflowService:
 
     async def log(self, run_id: str, asker: Asker, after: int) -> RunLog:
         await self._record(run_id, asker)
-        events = await self._store.events(run_id, after)
-        return RunLog(events=tuple(map(views.event_view, events)))
+        events, _ = await self._events(run_id, asker, after)
+        return RunLog(events=events)
 
     async def events(self, run_id: str, asker: Asker, after: int = 0) -> AsyncIterator[RunEvent | None]:
         """Every line of the log after this number, then those to come, until the run has ended.
@@ -232,12 +232,13 @@ class WorkflowService:
         """
         with self._bulletin.watching(run_id) as watch:
             while not self._bulletin.closed:
-                run = await self._record(run_id, asker)
-                found = await self._store.events(run_id, after)
+                found, has_ended = await self._events(run_id, asker, after)
                 for event in found:
                     after = event.number
-                    yield views.event_view(event)
-                if not found and run.state.ended:
+                    yield event
+                if not found and has_ended:
+                    return
+                if found and found[-1].last:
                     return
                 if not found and not await watch.wait(HEARTBEAT_S):
                     yield None
@@ -245,6 +246,17 @@ class WorkflowService:
     def release_watchers(self) -> None:
         """End every event stream and every wait: the server is stopping."""
         self._bulletin.close()
+
+    async def _events(self, run_id: str, asker: Asker, after: int) -> tuple[tuple[RunEvent, ...], bool]:
+        """Lines of the log after this number, and whether the run has ended. Raises RunNotFound."""
+        found = await self._store.events(run_id, after)
+        # Asked after that: a line that says so is the last one, unless the run is tried again already.
+        has_ended = (await self._record(run_id, asker)).state.ended
+        lines = (
+            views.event_view(event, last=has_ended and event.state.ended and event is found[-1])
+            for event in found
+        )
+        return tuple(lines), has_ended
 
     async def _accept(
         self,
