@@ -5,10 +5,10 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from tests.integration.bad_inputs import data, llm, nlp, platform, vision
+from tests.integration.bad_inputs import data, llm, nlp, platform, vision, workflows
 from tests.integration.bad_inputs.case import Bad
 
-CASES = [case for module in (platform, llm, vision, nlp, data) for case in module.cases()]
+CASES = [case for module in (platform, llm, vision, nlp, data, workflows) for case in module.cases()]
 
 
 def test_there_are_at_least_200_different_ones() -> None:

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from ai_semble.errors import InsufficientStorage
+from orchestrator.workflows import running
+from orchestrator.workflows.records import RunRecord
+from orchestrator.workflows.store import RunStore
 from tests.support.fake_service import wait_until
 from tests.unit.workflows.conftest import NLP, platform
 from tests.unit.workflows.test_runs import TWO
@@ -29,3 +35,22 @@ def test_runs_stand_in_line_and_are_listed(tmp_path: Path) -> None:
         assert [run["id"] for run in rest["runs"]] == [runs[0]]
         counted = 'ai_semble_runs_ended_total{service="orchestrator",state="succeeded"} 2.0'
         wait_until(lambda: counted in here.api.get("/metrics").text, "both are counted")
+
+
+def test_a_run_that_a_full_disk_has_stopped_is_found_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin, failures = RunStore.begin, [2]
+
+    async def failing(self: RunStore, run_id: str) -> RunRecord | None:
+        if failures[0]:
+            failures[0] -= 1
+            raise InsufficientStorage("The disk is full")
+        return await begin(self, run_id)
+
+    monkeypatch.setattr(RunStore, "begin", failing)
+    monkeypatch.setattr(running, "KEEP_EVERY_S", 0.05)
+    with platform(tmp_path) as here:
+        here.put(TWO)
+        assert here.ended(here.run(text="a"))["state"] == "succeeded"
+    assert failures == [0]

@@ -146,7 +146,7 @@ class Player:
         self.standings[name] = replace(self.standings[name], items=tuple(items))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(cases(), st.data())
 def test_every_run_ends_as_the_model_says(case: Case, data: st.DataObject) -> None:
     player = Player(case, data)
@@ -161,7 +161,7 @@ def test_every_run_ends_as_the_model_says(case: Case, data: st.DataObject) -> No
     assert not any(standing.count(*IN_HAND) for standing in player.standings.values())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(cases(), st.data())
 def test_a_run_that_is_cut_short_goes_on_and_repeats_nothing_that_was_done(
     case: Case, data: st.DataObject
@@ -188,7 +188,7 @@ def test_a_run_that_is_cut_short_goes_on_and_repeats_nothing_that_was_done(
         assert {name: standing.state for name, standing in player.standings.items()} == wanted
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(cases(), st.data())
 def test_after_a_failure_was_mended_the_run_succeeds(case: Case, data: st.DataObject) -> None:
     player = Player(case, data)

@@ -216,6 +216,27 @@ def test_a_result_that_is_too_large_fails_the_step(here: Platform) -> None:
     assert run["problem"]["code"] == "step_result_too_large"
 
 
+def test_a_run_keeps_a_bounded_amount_and_shows_what_is_short(here: Platform) -> None:
+    here.answer(DATA, lambda body: {"rows": "x" * body["limit"]})
+    text = """\
+        inputs: {sizes: {type: array}}
+        steps:
+          each:
+            for_each: ${{ inputs.sizes }}
+            data: {operation: sql, query: SELECT 1, limit: "${{ item }}"}
+        outputs:
+          lengths: ${{ steps.each.result[].length(rows) }}
+        """
+    long = here.result_of(text, sizes=[100_000, 1])
+    assert long["outputs"] == {"lengths": [100_000, 1]}
+    assert long["steps"]["each"]["result"] is None
+    assert len(here.api.get(long["steps"]["each"]["result_url"]).json()[0]["rows"]) == 100_000
+    most = here.result_of(text, sizes=[4_000_000] * 5)
+    assert most["problem"]["code"] == "step_result_too_large"
+    again = here.result_of(text, sizes=[4_000_000] * 4)
+    assert again["state"] == "succeeded", "what a run had is given back at its end"
+
+
 def test_a_workflow_is_a_step_of_another(here: Platform) -> None:
     here.put(TWO, "inner")
     run = here.result_of(
@@ -294,6 +315,11 @@ def test_a_failed_run_goes_on_within_its_sub_workflow(here: Platform) -> None:
     again = here.ended(run["id"])
     assert again["state"] == "succeeded", again
     assert again["steps"]["sub"]["jobs"] == run["steps"]["sub"]["jobs"]
+    log = here.api.get(f"/runs/{run['id']}/log").json()["events"]
+    assert [event["number"] for event in log if event["state"] in ("failed", "succeeded")][-1] == len(log)
+    assert [event["last"] for event in log] == [False] * (len(log) - 1) + [True], (
+        "its first end was not the last"
+    )
     assert [body["text"] for body in here.bodies(NLP)] == ["one"]
 
 

@@ -102,7 +102,9 @@ class RunEvent(Answer):
     index: int | None = None
     message: str
     fraction: float
+    last: bool
 
     @property
     def ended(self) -> bool:
-        return self.state in ENDED
+        """Whether the run has ended with it; an earlier try may have ended before."""
+        return self.last

@@ -195,6 +195,7 @@ class RunEvent(_Answer):
     step_state: StepState | None = Field(description="The step's, or the item's.")
     message: str = Field(description="What happened.")
     fraction: float = Field(description="Done part of the whole by then, 0 to 1.")
+    last: bool = Field(description="Whether the run has ended with it; one that is tried again goes on.")
 
 
 class RunLog(_Answer):

@@ -232,7 +232,7 @@ async def _stream(first: RunEvent | None, rest: AsyncIterator[RunEvent | None]) 
 def _frame(event: RunEvent | None) -> str:
     if event is None:
         return ": still here\n\n"
-    kind = "end" if event.state.ended else "log"
+    kind = "end" if event.last else "log"
     return f"id: {event.number}\nevent: {kind}\ndata: {event.model_dump_json()}\n\n"
 
 

@@ -17,7 +17,7 @@ from orchestrator.jobs.slots import back_off
 from orchestrator.workflows.errors import StepTimedOut, TooManyItems
 from orchestrator.workflows.expressions import is_true
 from orchestrator.workflows.graph import call_of, graph_of
-from orchestrator.workflows.known import Known
+from orchestrator.workflows.known import Known, Shelf
 from orchestrator.workflows.performing import Attempt, CallFailed, Performer, patiently
 from orchestrator.workflows.planner import Plan, Standing, fraction, plan
 from orchestrator.workflows.records import ItemRecord, Problem, RunRecord, StepRecord
@@ -38,13 +38,19 @@ class Conductor:
     """
 
     def __init__(
-        self, run: RunRecord, store: RunStore, performer: Performer, changed: Callable[[str], None]
+        self,
+        run: RunRecord,
+        store: RunStore,
+        performer: Performer,
+        shelf: Shelf,
+        changed: Callable[[str], None],
     ) -> None:
         self.run = run
         self._definition = run.workflow_definition()
         self._graph = graph_of(self._definition)
         self._store = store
         self._performer = performer
+        self._shelf = shelf
         self._changed = changed
         self._steps: dict[str, StepRecord] = {}
         self._calls: dict[tuple[str, int], asyncio.Task[None]] = {}
@@ -59,6 +65,7 @@ class Conductor:
     async def conduct(self) -> None:
         """Until the run has ended. Cancelled when the orchestrator stops; then everything is left as it is."""
         adopt_request_id(self.run.request_id)
+        self._known = Known(self.run, await self._store.results(self.run.id), self._shelf)
         try:
             await self._take_up()
             while (next_up := plan(self._graph, self._standings(), self._ending)).outcome is None:
@@ -70,11 +77,11 @@ class Conductor:
             for call in self._calls.values():
                 call.cancel()
             await asyncio.gather(*self._calls.values(), return_exceptions=True)
+            self._known.close()
 
     async def _take_up(self) -> None:
         """Go on where the last conductor of this run was."""
         self._steps = await self._store.steps(self.run.id)
-        self._known = Known(self.run, await self._store.results(self.run.id))
         for step in self._steps.values():
             for item in step.items:
                 if item.state in (_S.RUNNING, _S.WAITING):

@@ -14,17 +14,32 @@ from orchestrator.workflows.expressions import EvaluationFailed, render
 from orchestrator.workflows.records import RunRecord, StepRecord
 
 MOST_OF_A_STEP = 4 * 2**20
-MOST_OF_A_RUN = 32 * 2**20
+MOST_OF_A_RUN = 16 * 2**20
+# Parsed, they take several times as much, and the orchestrator has 1 GiB.
+MOST_OF_ALL = 64 * 2**20
+
+
+class Shelf:
+    """How many bytes of results all runs that go on have in memory."""
+
+    def __init__(self) -> None:
+        self.used = 0
 
 
 class Known:
-    """Held in memory while the run goes on, so it is bounded."""
+    """Held in memory while the run goes on, so it is bounded. `close` it."""
 
-    def __init__(self, run: RunRecord, results: Mapping[tuple[str, int], str]) -> None:
+    def __init__(self, run: RunRecord, results: Mapping[tuple[str, int], str], shelf: Shelf) -> None:
+        self._shelf = shelf
         self._run = {"id": run.id, "workflow": run.workflow, "version": run.version}
         self._inputs = orjson.loads(run.inputs)
         self._results = {place: orjson.loads(result) for place, result in results.items()}
         self._bytes = sum(map(len, results.values()))
+        shelf.used += self._bytes
+
+    def close(self) -> None:
+        self._shelf.used -= self._bytes
+        self._bytes = 0
 
     def check(self, result: bytes) -> None:
         """Raises StepResultTooLarge for a result that there is no room for."""
@@ -32,10 +47,13 @@ class Known:
             raise StepResultTooLarge(f"It has {len(result):,} bytes; a step has at most {MOST_OF_A_STEP:,}")
         if self._bytes + len(result) > MOST_OF_A_RUN:
             raise StepResultTooLarge(f"All results of the run have more than {MOST_OF_A_RUN:,} bytes")
+        if self._shelf.used + len(result) > MOST_OF_ALL:
+            raise StepResultTooLarge(f"All runs that go on have results of more than {MOST_OF_ALL:,} bytes")
 
     def add(self, step: str, number: int, result: bytes) -> None:
         self._results[step, number] = orjson.loads(result)
         self._bytes += len(result)
+        self._shelf.used += len(result)
 
     async def render(
         self, value: Any, steps: Mapping[str, StepRecord], item: tuple[int, Any] | None = None

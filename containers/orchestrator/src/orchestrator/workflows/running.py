@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Coroutine
 from typing import Any, Protocol
 
 from ai_semble import problems
-from ai_semble.errors import InternalError
+from ai_semble.errors import InsufficientStorage, InternalError
 from ai_semble.logs import get_logger
 from ai_semble.schemas.runs import RunState, StepState
 from ai_semble.schemas.workflows import WorkflowDefinition
@@ -19,6 +19,7 @@ from orchestrator.jobs.bulletin import Bulletin
 from orchestrator.jobs.service import KEEP_EVERY_S, JobService
 from orchestrator.workflows.conductor import Conductor
 from orchestrator.workflows.graph import graph_of
+from orchestrator.workflows.known import Shelf
 from orchestrator.workflows.library import Library
 from orchestrator.workflows.performing import SCOPES, Performer
 from orchestrator.workflows.performing import Rights as StepRights
@@ -57,6 +58,7 @@ class Running:
         self._rights = rights
         self._bulletin = bulletin
         self._told = told
+        self._shelf = Shelf()
         children = Children(store, library, bulletin, self._accept_child, self._stop_child)
         self._performer = Performer(jobs, rights, children, self._config.http_hosts)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -75,12 +77,7 @@ class Running:
 
     async def start(self) -> None:
         """Go on with the runs that there are."""
-        for run in await self._store.unended():
-            if run.state is RunState.QUEUED and run.parent is None:
-                self._line.append(run.id)
-            else:
-                self._take(run.id)
-        self._pump()
+        await self._find_lost()
         self.spawn(self._keep())
 
     async def stop(self) -> None:
@@ -142,18 +139,18 @@ class Running:
             if run is None or run.state.ended:
                 return
             self._bulletin.ring(run_id)
-            conductor = Conductor(run, self._store, self._performer, self._bulletin.ring)
+            conductor = Conductor(run, self._store, self._performer, self._shelf, self._bulletin.ring)
             self._conductors[run_id] = conductor
             if run_id in self._to_cancel:
                 conductor.cancel()
             await conductor.conduct()
             after = await self._store.get(run_id)
             self._ended.labels(after.state if after else RunState.FAILED).inc()
+        except InsufficientStorage as error:
+            log.warning("run_put_off", run=run_id, detail=error.detail)  # it is found again
         except Exception as error:  # the top of a run: a defect ends this run, not the orchestrator
             log.exception("run_crashed", run=run_id)
-            defect = problems.document(InternalError(type(error).__name__), "orchestrator")
-            reason = "A defect in Ai-semble stopped it; the log has the details under the request id."
-            await self._store.end(run_id, RunState.FAILED, reason, problem=defect)
+            await self._give_up(run_id, error)
         finally:
             self._conductors.pop(run_id, None)
             self._in_hand.discard(run_id)
@@ -164,6 +161,14 @@ class Running:
                 self._again.discard(run_id)
                 self._take(run_id)
             self._pump()
+
+    async def _give_up(self, run_id: str, error: Exception) -> None:
+        defect = problems.document(InternalError(type(error).__name__), "orchestrator")
+        reason = "A defect in Ai-semble stopped it; the log has the details under the request id."
+        try:
+            await self._store.end(run_id, RunState.FAILED, reason, problem=defect)
+        except InsufficientStorage:
+            log.warning("run_not_written", run=run_id)  # it is found again, when the disk has room
 
     def _tell_cancelled(self, run_id: str) -> None:
         if conductor := self._conductors.get(run_id):
@@ -189,10 +194,22 @@ class Running:
     async def _keep(self) -> None:
         while True:
             try:
+                await self._find_lost()
                 await self._forget_old()
             except Exception:  # the top of a loop
                 log.exception("runs_not_looked_after")
             await asyncio.sleep(KEEP_EVERY_S)
+
+    async def _find_lost(self) -> None:
+        """Go on with the runs that nobody has in hand: all of them at a start, later those that a full disk cost."""
+        for run in await self._store.unended():
+            if run.id in self._in_hand or run.id in self._line:
+                continue
+            if run.state is RunState.QUEUED and run.parent is None:
+                self._line.append(run.id)
+            else:
+                self._take(run.id)
+        self._pump()
 
     async def _forget_old(self) -> None:
         before = self._store.clock() - self._config.retention_days * DAY_S

@@ -51,8 +51,8 @@ from orchestrator.workflows.schedules import Schedules
 from orchestrator.workflows.store import PACKAGE, RunStore
 from orchestrator.workflows.webhooks import Post, Webhooks
 
-# With more items than this, the result of a step is only at its own address.
-_MOST_ITEMS_INLINE = 100
+# Of the results of all steps together, in characters.
+_MOST_SHOWN = 8 * views.MOST_INLINE
 
 
 class WorkflowService:
@@ -222,8 +222,8 @@ class WorkflowService:
 
     async def log(self, run_id: str, asker: Asker, after: int) -> RunLog:
         await self._record(run_id, asker)
-        events = await self._store.events(run_id, after)
-        return RunLog(events=tuple(map(views.event_view, events)))
+        events, _ = await self._events(run_id, asker, after)
+        return RunLog(events=events)
 
     async def events(self, run_id: str, asker: Asker, after: int = 0) -> AsyncIterator[RunEvent | None]:
         """Every line of the log after this number, then those to come, until the run has ended.
@@ -232,12 +232,13 @@ class WorkflowService:
         """
         with self._bulletin.watching(run_id) as watch:
             while not self._bulletin.closed:
-                run = await self._record(run_id, asker)
-                found = await self._store.events(run_id, after)
+                found, has_ended = await self._events(run_id, asker, after)
                 for event in found:
                     after = event.number
-                    yield views.event_view(event)
-                if not found and run.state.ended:
+                    yield event
+                if not found and has_ended:
+                    return
+                if found and found[-1].last:
                     return
                 if not found and not await watch.wait(HEARTBEAT_S):
                     yield None
@@ -245,6 +246,17 @@ class WorkflowService:
     def release_watchers(self) -> None:
         """End every event stream and every wait: the server is stopping."""
         self._bulletin.close()
+
+    async def _events(self, run_id: str, asker: Asker, after: int) -> tuple[tuple[RunEvent, ...], bool]:
+        """Lines of the log after this number, and whether the run has ended. Raises RunNotFound."""
+        found = await self._store.events(run_id, after)
+        # Asked after that: a line that says so is the last one, unless the run is tried again already.
+        has_ended = (await self._record(run_id, asker)).state.ended
+        lines = (
+            views.event_view(event, last=has_ended and event.state.ended and event is found[-1])
+            for event in found
+        )
+        return tuple(lines), has_ended
 
     async def _accept(
         self,
@@ -302,18 +314,21 @@ class WorkflowService:
         )
 
     async def _detail(self, run: RunRecord) -> RunDetail:
+        """With the results of its steps, as far as they are short."""
         steps = await self._store.steps(run.id)
-        short: dict[str, Any] = {}
-        room = views.MOST_INLINE * 8
+        texts = await self._store.short_results(run.id, views.MOST_INLINE)
+        shown: dict[str, Any] = {}
+        room = _MOST_SHOWN
         for name, step in steps.items():
-            if step.state is StepState.SUCCEEDED and len(step.items) <= _MOST_ITEMS_INLINE:
-                texts = [await self._store.result(run.id, name, item.number) for item in step.items]
-                size = sum(len(text or "") for text in texts)
-                if size <= min(views.MOST_INLINE, room):
-                    room -= size
-                    values = [orjson.loads(text or "null") for text in texts]
-                    short[name] = values if step.over is not None else values[0]
-        return views.run_detail(run, steps, short)
+            parts = [texts.get((name, item.number), "null") for item in step.items]
+            succeeded = sum(item.state is StepState.SUCCEEDED for item in step.items)
+            is_whole = succeeded == sum((name, item.number) in texts for item in step.items)
+            size = sum(map(len, parts))
+            if step.state is StepState.SUCCEEDED and is_whole and size <= min(views.MOST_INLINE, room):
+                room -= size
+                values = [orjson.loads(part) for part in parts]
+                shown[name] = values if step.over is not None else values[0]
+        return views.run_detail(run, steps, shown)
 
     async def _record(self, run_id: str, asker: Asker) -> RunRecord:
         run = await self._store.get(run_id)

@@ -174,6 +174,11 @@ class RunStore:
         rows = await self._rows("results", {"id": run_id})
         return {(row["step"], row["number"]): row["result"] for row in rows}
 
+    async def short_results(self, run_id: str, most: int) -> dict[tuple[str, int], str]:
+        """Those of at most so many characters."""
+        rows = await self._rows("short_results", {"id": run_id, "most": most})
+        return {(row["step"], row["number"]): row["result"] for row in rows}
+
     async def result(self, run_id: str, step: str, number: int) -> str | None:
         rows = await self._rows("result", {"id": run_id, "step": step, "number": number})
         return rows[0]["result"] if rows else None

@@ -36,7 +36,7 @@ def run_detail(run: RunRecord, steps: dict[str, StepRecord], results: dict[str, 
     )
 
 
-def event_view(event: EventRecord) -> RunEvent:
+def event_view(event: EventRecord, *, last: bool = False) -> RunEvent:
     return RunEvent(
         run_id=event.run_id,
         number=event.number,
@@ -47,6 +47,7 @@ def event_view(event: EventRecord) -> RunEvent:
         step_state=event.step_state,
         message=event.message,
         fraction=event.fraction,
+        last=last,
     )
 
 

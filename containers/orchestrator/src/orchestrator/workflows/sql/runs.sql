@@ -93,6 +93,11 @@ WHERE run_id = :id ORDER BY step, number;
 -- name: results
 SELECT step, number, result FROM run_items WHERE run_id = :id AND result IS NOT NULL;
 
+-- name: short_results
+SELECT step, number, result FROM run_items
+WHERE run_id = :id AND result IS NOT NULL AND LENGTH(result) <= :most
+ORDER BY step, number;
+
 -- name: result
 SELECT result FROM run_items WHERE run_id = :id AND step = :step AND number = :number AND state = 'succeeded';
 
