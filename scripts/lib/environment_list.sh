@@ -8,6 +8,7 @@ LIST_LOOK_S=0.2
 LIST_DISK_S=0.5
 
 # Of each environment, by `BACKEND NAME`.
+LIST_GPU=none
 declare -A LIST_STATE LIST_PORT LIST_SERVICES LIST_MEMORY LIST_CPU LIST_DISK
 
 # environment_list [--json]
@@ -27,6 +28,8 @@ environment_list() {
   list_read_use "$folder/first" "$folder/second" "$folder/times"
   list_read_disk "$folder/disk"
   rm -rf "$folder"
+  # A wish that no container can have is none.
+  LIST_GPU="$(gpu_state)"
   if [[ -n "${1-}" ]]; then list_json "${entries[@]}"; else list_table "${entries[@]}"; fi
 }
 
@@ -259,7 +262,7 @@ list_table() {
       environment_read "$name"
       printf '%s|%s|%s|%s|%s/5|%s|%s|%s|%s|%s|%s\n' "$name" "${entry% *}" "${LIST_STATE[$entry]}" "${LIST_PORT[$entry]:--}" \
         "${LIST_SERVICES[$entry]:-0}" "$(list_cpus "${LIST_CPU[$entry]-}")" "$(list_bytes "${LIST_MEMORY[$entry]-}" "${DEFINITION[memory]-}")" \
-        "$(list_bytes "${LIST_DISK[$entry]-}" '')" "${DEFINITION[gpu]:-all}" "$(list_day)" "${DEFINITION[owner]:-$(id -un)}"
+        "$(list_bytes "${LIST_DISK[$entry]-}" '')" "$(list_gpu)" "$(list_day)" "${DEFINITION[owner]:-$(id -un)}"
     done
   } | awk -F '|' '
     { for (at = 1; at <= NF; at++) { cell[NR, at] = $at; if (length($at) > width[at]) width[at] = length($at) } }
@@ -289,6 +292,8 @@ list_bytes() {
   echo "$used${2:+/${2^^}B}"
 }
 
+list_gpu() { if [[ "$LIST_GPU" == usable ]]; then echo "${DEFINITION[gpu]:-all}"; else echo none; fi; }
+
 list_day() { if [[ -n "${DEFINITION[created]-}" ]]; then echo "${DEFINITION[created]%T*}"; else echo -; fi; }
 
 # list_json ENTRY... - names, numbers and words that were checked when they were written, so that nothing has to be escaped
@@ -301,7 +306,7 @@ list_json() {
     printf '%s\n{"name": "%s", "backend": "%s", "state": "%s", "port": %s, "services": %s, "cpus": %s, "cpus_limit": %s, "memory_bytes": %s, "memory_limit": %s, "disk_bytes": %s, "gpu": "%s", "models": "%s", "created": %s, "owner": "%s"}' \
       "$separator" "$name" "${entry% *}" "${LIST_STATE[$entry]}" "${LIST_PORT[$entry]:-null}" "${LIST_SERVICES[$entry]:-0}" \
       "$(list_hundredths "${LIST_CPU[$entry]-}")" "${DEFINITION[cpus]:-null}" "${LIST_MEMORY[$entry]:-null}" "$(list_text "${DEFINITION[memory]-}")" \
-      "${LIST_DISK[$entry]:-null}" "${DEFINITION[gpu]:-all}" "${DEFINITION[models]:-shared}" "$(list_text "${DEFINITION[created]-}")" "${DEFINITION[owner]:-$(id -un)}"
+      "${LIST_DISK[$entry]:-null}" "$(list_gpu)" "${DEFINITION[models]:-shared}" "$(list_text "${DEFINITION[created]-}")" "${DEFINITION[owner]:-$(id -un)}"
     separator=,
   done
   printf '\n]\n'

@@ -39,7 +39,7 @@ ports_promised() {
     if grep -qx 'backend=embedded' "$(environment_file "$name")"; then for own in 1 2 3 4; do echo "$((port + own))"; done; fi
   done
   own="ai-semble${1:+-$1}"
-  grep -hsE '^PublishPort=|^ *hostPort: ' "$QUADLET_FOLDER"/*.{pod,container} "$KUBE_FOLDER"/*.yaml --with-filename |
+  grep -HsE '^PublishPort=|^ *hostPort: ' "$QUADLET_FOLDER"/*.{pod,container} "$KUBE_FOLDER"/*.yaml |
     grep -vE "^[^:]*/$own(-orchestrator)?\.(pod|container|yaml):" | sed -nE 's/.*(PublishPort=.*:([0-9]+):[0-9]+|hostPort: ([0-9]+))$/\2\3/p' || true
   # Where the default environment is, or would be, and what the embedded mode takes with it.
   printf '%s\n' "${AI_SEMBLE_ORCHESTRATOR__PORT:-8080}" 8080 8081 8082 8083 8084 18080
