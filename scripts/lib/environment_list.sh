@@ -56,13 +56,13 @@ list_ask_podman() {
   local folder="$1" entry name
   shift
   if command -v podman >/dev/null 2>&1; then
-    podman ps --all --format '{{.Names}} {{.Pid}} {{.State}}' >"$folder/containers" 2>/dev/null &
+    podman ps --all --format '{{.Names}} {{.Pid}}' >"$folder/containers" 2>/dev/null &
     podman volume ls --format '{{.Name}} {{.Mountpoint}}' >"$folder/volumes" 2>/dev/null &
     wait
   fi
   touch "$folder/containers" "$folder/volumes" "$folder/disk"
   {
-    grep -E ' [1-9][0-9]* ' "$folder/containers" | sed -nE 's/^(ai-semble(-[a-z0-9-]+)?)-(orchestrator|llm|vision|nlp|data-processor) ([0-9]+) .*/pod \1 \4/p' || true
+    sed -nE 's/^(ai-semble(-[a-z0-9-]+)?)-(orchestrator|llm|vision|nlp|data-processor) ([1-9][0-9]*)$/pod \1 \4/p' "$folder/containers"
     for entry in "$@"; do
       name="${entry#* }"
       if [[ "$entry" == embedded* ]]; then
@@ -188,12 +188,12 @@ list_embedded_state() {
   if [[ -n "$pid" ]] && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q 'ai.semble'; then echo running; else echo stopped; fi
 }
 
-# list_read_containers FILE - how many services run, of how many
+# list_read_containers FILE - how many services run: what does not has no process
 list_read_containers() {
   local name prefix
   local -A running=()
   while read -r name; do running[$name]=$((${running[$name]:-0} + 1)); done < <(
-    sed -nE 's/^(ai-semble(-[a-z0-9-]+)?)-(orchestrator|llm|vision|nlp|data-processor) .*running$/\1/Ip' "$1"
+    sed -nE 's/^(ai-semble(-[a-z0-9-]+)?)-(orchestrator|llm|vision|nlp|data-processor) [1-9][0-9]*$/\1/p' "$1"
   )
   for name in "${entries[@]}"; do
     prefix="$(list_prefix "${name#* }")"
