@@ -82,11 +82,20 @@ subordinate_ids() {
   for file in /etc/subuid /etc/subgid; do
     option=()
     if [[ "$file" == /etc/subgid ]]; then option=(-g); fi
-    count="$({ grep -hE "^($(id -un)|$UID):" "$file" || getsubids ${option[@]+"${option[@]}"} "$(id -un)" | sed 's/^[0-9]*: //; s/ /:/g'; } 2>/dev/null |
-      awk -F: '{ sum += $3 } END { print sum + 0 }')"
+    count="$(subordinate_ranges "$file" ${option[@]+"${option[@]}"} | awk '{ sum += $1 } END { print sum + 0 }')"
     if [[ -z "$least" ]] || ((count < least)); then least="$count"; fi
   done
   echo "$least"
+}
+
+# subordinate_ranges FILE [-g] - how many ids each range of this user has; a directory service may hand them out instead
+subordinate_ranges() {
+  local file="$1" found
+  shift
+  # The name may hold backslashes, which awk's own options would read.
+  found="$(NAME="$(id -un)" awk -F: -v number="$UID" '$1 == ENVIRON["NAME"] || $1 == number { print $3 }' "$file" 2>/dev/null || true)"
+  if [[ -z "$found" ]]; then found="$(getsubids "$@" "$(id -un)" 2>/dev/null | awk '{ print $NF }' || true)"; fi
+  echo "$found"
 }
 
 # environments_that_fit - beside the default one, with users of the host of their own

@@ -103,8 +103,8 @@ environment_needed() {
     environment_adopt
     return
   fi
-  # Started by the variables alone, as before there were definitions.
-  if embedded_is_installed && [[ -d "$POD_STATE" ]]; then return; fi
+  # By variables alone, as before there were definitions: those say its ports, too.
+  if [[ -z "${NAMED-}" ]] && { [[ "${CHOSEN-}" == embedded ]] || embedded_is_installed; }; then return; fi
   die "there is no environment $ENVIRONMENT" "Make it: ./scripts/deploy.sh env create $ENVIRONMENT; those that are there: ./scripts/deploy.sh list"
 }
 

@@ -67,6 +67,8 @@ class Shell:
 
     def _write(self, path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        # The basics are links; written through, a stub would take the place of this machine's own program.
+        path.unlink(missing_ok=True)
         path.write_text(text, encoding="utf-8")
         path.chmod(0o755)
 

@@ -220,6 +220,14 @@ def test_twenty_are_listed_in_a_moment(user: Shell) -> None:
     assert time.monotonic() - began < 2, "on a machine that has other work, too"
 
 
+def test_one_of_processes_can_be_meant_by_variables_alone(user: Shell) -> None:
+    user.variables["AI_SEMBLE_ENVIRONMENT__NAME"] = "lab"
+    assert deploy(user, "status", "--embedded").stdout == "ai-semble embedded status of lab by the default\n"
+    create(user, "lab")
+    assert "environment lab" not in deploy(user, "status").stderr
+    assert str(folder(user, "lab")) in deploy(user, "status").stdout
+
+
 def test_the_development_pod_is_no_other_environment(user: Shell) -> None:
     assert "exclude each other" in deploy(user, "status", "--env", "lab", "--dev", status=2).stderr
     assert "status --dev" in deploy(user, "status", "--env", "dev", status=2).stderr
