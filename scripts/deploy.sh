@@ -108,12 +108,11 @@ choose() {
   [[ "$CHOSEN" != dev || -z "$NAMED" ]] || die_usage "--dev and --env exclude each other" "$HELP"
 }
 
-# choose_environment NAME - also for the programs that this one runs
+# choose_environment NAME
 choose_environment() {
   [[ "$1" != dev ]] || die_usage "dev is the development pod's name" "Such as: ./scripts/deploy.sh status --dev"
   NAMED="$1"
   pod_choose "$1"
-  export AI_SEMBLE_ENVIRONMENT__NAME="$1"
 }
 
 start() {

@@ -25,7 +25,6 @@ env_choose() {
   [[ "${1-}" =~ ^[^-] ]] || die_usage "env needs the name of an environment" "Such as: ./scripts/deploy.sh env create research"
   environment_check_name "$1"
   pod_choose "$1"
-  export AI_SEMBLE_ENVIRONMENT__NAME="$1"
 }
 
 # env_create NAME [--port N] [--memory SIZE] [--cpus N] [--gpu WHICH] [--models shared|private] [--from ENVIRONMENT]

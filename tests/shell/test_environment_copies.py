@@ -91,9 +91,8 @@ def test_nothing_takes_the_place_of_another(lab: Shell, words: list[str]) -> Non
 
 def test_what_runs_is_not_copied_in_the_middle_of_a_change(lab: Shell) -> None:
     program = lab.venv / "bin/ai-semble"
-    program.write_text(
-        program.read_text(encoding="utf-8").replace("*running) exit 1", "*running) exit 0"), "utf-8"
-    )
+    asked = '*running) [ "$AI_SEMBLE_ENVIRONMENT__NAME" = lab ]; exit'
+    program.write_text(program.read_text(encoding="utf-8").replace("*running) exit 1", asked), "utf-8")
     for words in (
         ["clone", "lab", "copy"],
         ["rename", "lab", "copy"],
