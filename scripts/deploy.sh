@@ -228,6 +228,7 @@ uninstall() {
     esac
     shift
   done
+  environment_check_renaming "$ENVIRONMENT"
   # What an interrupted setup or an earlier uninstall has left is no environment, but can be removed.
   if is_any_installed || [[ -z "$(pod_belongings "$with_data")" ]]; then backend="$(backend_meant)" || exit 1; fi
   if [[ "$backend" == embedded ]]; then

@@ -25,7 +25,7 @@ env_clone() {
   if [[ "${DEFINITION[backend]-}" == embedded ]]; then CHOSEN=embedded; fi
   [[ "$CHOSEN" != embedded || "${DEFINITION[backend]-embedded}" == embedded ]] ||
     die_usage "a clone is of the same kind as what it is made of" "From a pod to processes: env export, then env import --embedded."
-  ENV_CONTENT=(clone "$from")
+  ENV_CONTENT=(clone "$from") ENV_FROM="clone $from"
   env_create "$name" --from "$from" "$@"
 }
 
@@ -34,32 +34,38 @@ env_rename() {
   local old="${1-}" new="${2-}" lock
   [[ $# == 2 ]] || die_usage "env rename needs two names" "Such as: ./scripts/deploy.sh env rename lab research"
   is_named "$old" || die_usage "the environment $old keeps its name" "A copy by another name: ./scripts/deploy.sh env clone $old $new"
-  env_source_known "$old"
   env_choose "$new"
   exclusively "${WORDS[@]}"
   environment_read "$new"
-  [[ "${DEFINITION[state]:-making}" == making && "${DEFINITION[from]:-$old}" == "$old" ]] ||
-    die "there is an environment $new already" "Take another name; ./scripts/deploy.sh list shows them."
-  env_hold "$old" lock
-  environment_read "$old"
-  DEFINITION[state]=making
   # Interrupted, the same command goes on.
-  DEFINITION[from]="$old"
-  environment_write "$new"
-  pod_choose "$new"
-  cp -p "$CONFIG_HOME/ai-semble-$old/ai-semble.toml" "$CONFIG_FOLDER/ai-semble.toml"
-  if [[ "${DEFINITION[backend]}" == embedded ]]; then
-    env_move "$old"
-  else
-    env_name_images "$old"
-    pod_make_secret "${DEFINITION[backend]}"
-    env_make_volumes
-    env_move "$old"
-    pod_install "${DEFINITION[backend]}"
+  if [[ "${DEFINITION[from]-}" != "rename $old" ]]; then
+    env_source_known "$old"
+    ENV_FROM="rename $old"
+    env_check_new
   fi
-  DEFINITION[from]=
-  environment_is_ready
+  env_hold "$old" lock
+  # Ready, all has its new name, and what is left of the old one only has to go.
+  if [[ "${DEFINITION[state]-}" != ready ]]; then
+    environment_read "$old"
+    DEFINITION[state]=making
+    DEFINITION[from]="rename $old"
+    environment_write "$new"
+    pod_choose "$new"
+    cp -p "$CONFIG_HOME/ai-semble-$old/ai-semble.toml" "$CONFIG_FOLDER/ai-semble.toml"
+    if [[ "${DEFINITION[backend]}" == embedded ]]; then
+      env_move "$old"
+    else
+      env_name_images "$old"
+      pod_make_secret "${DEFINITION[backend]}"
+      env_make_volumes
+      env_move "$old"
+      pod_install "${DEFINITION[backend]}"
+    fi
+    DEFINITION[state]=ready
+    environment_write "$new"
+  fi
   (pod_choose "$old" && env_remove >/dev/null)
+  environment_is_ready
   exec {lock}>&-
   say "Renamed the environment $old to $new. Start it: ./scripts/deploy.sh start --env $new$(env_flags)"
 }
@@ -134,6 +140,7 @@ env_import() {
     if [[ -n "${manifest[$key]-}" ]]; then set -- "--$key" "${manifest[$key]}" "$@"; fi
   done
   ENV_CONTENT=(import "$file")
+  printf -v ENV_FROM 'import %q' "$file"
   env_create "$name" "$@"
   say "Its settings are those of the file: look at $CONFIG_FOLDER/ai-semble.toml before you start it."
 }
@@ -164,9 +171,11 @@ env_copy() {
   for kind in data state; do
     from="$(env_place "$1" "$kind")" to="$(env_place "$ENVIRONMENT" "$kind")"
     env_as_owner test -d "$from" || continue
+    # What an interrupted clone has left may be of another day.
     # shellcheck disable=SC2016 # its variables are its own
     env_as_owner bash -euc '
       from="$1" to="$2"; shift 2
+      rm -rf "$to"
       mkdir -p "$to"
       cp --archive --reflink=auto "$from/." "$to"
       cd "$to"
@@ -195,6 +204,8 @@ env_unpack() {
     else
       to="$(env_place "$ENVIRONMENT" "$kind")"
     fi
+    # What an interrupted import has left may be of another file.
+    env_as_owner find "$to" -mindepth 1 -delete 2>/dev/null || true
     env_as_owner mkdir -p "$to"
     env_as_owner tar --extract --file "$1" --directory "$to" --no-same-owner --strip-components 2 "$COPY_ROOT/$kind" ||
       die "$1 could not be unpacked" "Free some disk space if it is full."
@@ -253,6 +264,7 @@ env_as_owner() { if [[ "${DEFINITION[backend]-}" == embedded ]]; then "$@"; else
 
 # env_source_known NAME - die when it is not there
 env_source_known() {
+  environment_check_renaming "$1"
   if [[ "$1" == default ]] || { [[ "$1" != dev ]] && grep -qsx 'state=ready' "$(environment_file "$1")"; }; then return; fi
   die "there is no environment $1" "Those that are there: ./scripts/deploy.sh list"
 }

@@ -7,6 +7,8 @@ ENV_HELP="./scripts/deploy.sh --help"
 declare -A ENV_WISH=()
 # What it has beside its settings: `clone ENVIRONMENT` or `import FILE`.
 ENV_CONTENT=()
+# The same in words for a shell; `setup` when setup.sh makes it.
+ENV_FROM=
 
 # env_verb VERB [WORD...]
 env_verb() {
@@ -49,18 +51,32 @@ env_create() {
   if [[ "$CHOSEN" == embedded ]]; then ports=5; else backend="$(pod_backend)" || exit 1; fi
   exclusively "${WORDS[@]}"
   environment_read "$ENVIRONMENT"
-  [[ "${DEFINITION[state]-}" != ready ]] ||
-    die "there is an environment $ENVIRONMENT already" "Start it: ./scripts/deploy.sh start --env $ENVIRONMENT; or take another name."
-  if quadlet_is_installed || kube_is_installed; then
-    [[ "${DEFINITION[state]-}" == making ]] ||
-      die "there are units of an environment $ENVIRONMENT already" "Remove them: ./scripts/deploy.sh uninstall --env $ENVIRONMENT"
-  fi
+  env_check_new
   if [[ "${DEFINITION[state]-}" == making ]]; then say "A creation of $ENVIRONMENT was interrupted; it is made now"; fi
   env_check_source "$backend" "$from"
   # Known by name from here on, so that whatever ends this leaves something that can be found and removed.
   while_choosing env_promise "$backend" "$ports"
   env_complete_or_undo "$from"
   say "Made the environment $ENVIRONMENT, on port ${DEFINITION[port]}. Start it: ./scripts/deploy.sh start --env $ENVIRONMENT$(env_flags)"
+}
+
+# env_check_new - die when there is something of this name that these words have not begun: what fails is removed
+env_check_new() {
+  local there start="./scripts/setup.sh --env $ENVIRONMENT"
+  environment_check_renaming "$ENVIRONMENT"
+  case "${DEFINITION[state]-}" in
+    ready) die "there is an environment $ENVIRONMENT already" "Start it: ./scripts/deploy.sh start --env $ENVIRONMENT; or take another name." ;;
+    making) [[ "${DEFINITION[from]-}" == "$ENV_FROM" ]] || environment_die_half_made ;;
+    *)
+      # A definition of which only a draft was written.
+      rm -f "$CONFIG_FOLDER/environment.conf.new"
+      rmdir "$CONFIG_FOLDER" 2>/dev/null || true
+      there="$(env_belongings | pod_in_words)"
+      if [[ "$CHOSEN" == embedded ]]; then start="./scripts/deploy.sh start --env $ENVIRONMENT --embedded"; fi
+      [[ -z "$there" ]] || die "there is something of an environment $ENVIRONMENT already: $there" \
+        "Use it: $start; or away with all of it: ./scripts/deploy.sh env delete $ENVIRONMENT"
+      ;;
+  esac
 }
 
 env_flags() { if [[ "${DEFINITION[backend]}" == embedded ]]; then echo " --embedded"; fi; }
@@ -99,6 +115,7 @@ env_promise() {
   if [[ -n "$port" ]]; then check_port "$port" "$2"; else port="$(free_port "$2")" || exit 1; fi
   if [[ -z "$number" ]]; then number="$(free_number)"; fi
   environment_define making "$1" "$port" "$number"
+  DEFINITION[from]="$ENV_FROM"
   for key in memory cpus gpu models; do
     # shellcheck disable=SC2004 # it is a word
     if [[ -n "${ENV_WISH[$key]-}" ]]; then DEFINITION[$key]="${ENV_WISH[$key]}"; fi
@@ -152,6 +169,7 @@ env_complete() {
 environment_is_ready() {
   is_named "$ENVIRONMENT" || return 0
   DEFINITION[state]=ready
+  DEFINITION[from]=
   environment_write "$ENVIRONMENT"
 }
 
@@ -160,8 +178,11 @@ environment_prepare() {
   local port="${AI_SEMBLE_ORCHESTRATOR__PORT-}"
   is_named "$ENVIRONMENT" || return 0
   if ((${#DEFINITION[@]} == 0)) && { quadlet_is_installed || kube_is_installed; }; then environment_adopt; fi
+  environment_check_renaming "$ENVIRONMENT"
   if [[ "${DEFINITION[state]-}" != ready ]]; then
     environment_check_name "$ENVIRONMENT"
+    ENV_FROM=setup
+    [[ -z "${DEFINITION[state]-}" || "${DEFINITION[from]-}" == setup ]] || environment_die_half_made
     if [[ -n "$port" ]]; then ENV_WISH[port]="$port"; fi
     while_choosing env_promise "$1" 1
   elif [[ -n "$port" && "$port" != "${DEFINITION[port]}" ]]; then
@@ -246,6 +267,7 @@ env_delete() {
     shift
   done
   exclusively "${WORDS[@]}"
+  environment_check_renaming "$ENVIRONMENT"
   environment_read "$ENVIRONMENT"
   there="$(env_belongings)"
   [[ -n "$there" ]] || die "there is no environment $ENVIRONMENT" "Those that are there: ./scripts/deploy.sh list"

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+import itertools
+import shutil
+import signal
+import subprocess
 import tarfile
 from pathlib import Path
 
 import pytest
 
-from tests.shell.conftest import Shell
+from tests.shell.conftest import CHECKOUT, Shell
 from tests.shell.test_environments import create, definition, deploy, folder, listed, user
 
 __all__ = ["user"]
@@ -74,10 +78,62 @@ def test_a_renaming_that_was_interrupted_goes_on(lab: Shell) -> None:
     (data / "data").rename(elsewhere / "data")
     text = folder(lab, "lab").joinpath("environment.conf").read_text(encoding="utf-8")
     folder(lab, "research").mkdir()
-    half = text.replace("state=ready", "state=making").replace("from=", "from=lab")
+    half = text.replace("state=ready", "state=making").replace("from=", "from=rename lab")
     folder(lab, "research").joinpath("environment.conf").write_text(half, encoding="utf-8")
+    for words in (
+        ["start", "--env", "lab"],
+        ["uninstall", "--env", "lab", "--yes", "--data"],
+        ["start", "--env", "research"],
+        ["env", "create", "research", "--embedded"],
+        ["env", "clone", "lab", "copy"],
+        ["env", "rename", "lab", "copy"],
+        ["env", "delete", "lab", "--yes"],
+        ["env", "delete", "research", "--yes"],
+    ):
+        assert "env rename lab research" in deploy(lab, *words, status=1).stderr, words
     deploy(lab, "env", "rename", "lab", "research")
     has_all(lab, "research", secrets=True)
+
+
+# At its nth call, `rm` or `mv` ends all that the test has started.
+KILLS = """#!/bin/bash
+echo >>"$HOME/calls"
+if (($(wc -l <"$HOME/calls") == $(<"$HOME/kill"))); then kill -9 0; fi
+exec {program} "$@"
+"""
+
+
+@pytest.mark.parametrize(("verb", "first", "each"), [("rename", 2, 2), ("clone", 3, 6)])
+def test_killed_at_a_step_nothing_is_lost_and_the_same_words_finish_it(
+    lab: Shell, verb: str, first: int, each: int
+) -> None:
+    words = [str(CHECKOUT / "scripts/deploy.sh"), "env", verb, "lab", "research"]
+    (lab.bin / "wc").symlink_to(str(shutil.which("wc")))
+    for name in ("mv", "rm", "cp"):
+        program = (lab.bin / name).resolve()
+        (lab.bin / name).unlink()
+        lab.stub(name, KILLS.format(program=program))
+    for step in itertools.count(first, each):
+        (lab.folder / "calls").unlink(missing_ok=True)
+        (lab.folder / "kill").write_text(str(step), encoding="utf-8")
+        ended = subprocess.run(
+            words, env=lab.variables, stderr=subprocess.PIPE, start_new_session=True, check=False
+        )
+        (lab.folder / "kill").write_text("0", encoding="utf-8")
+        if ended.returncode == 0:
+            break
+        assert ended.returncode == -signal.SIGKILL, ended.stderr
+        again = lab.run("deploy.sh", *words[1:])
+        assert again.returncode == 0 or "there is " in again.stderr, again.stderr
+        has_all(lab, "research", secrets=verb == "rename")
+        assert definition(lab, "research")["state"] == "ready"
+        if verb == "rename":
+            assert not folder(lab, "lab").exists()
+            deploy(lab, "env", "rename", "research", "lab")
+        else:
+            deploy(lab, "env", "delete", "research", "--yes")
+        has_all(lab, "lab", secrets=True)
+    assert step > 5
 
 
 @pytest.mark.parametrize(

@@ -176,6 +176,16 @@ def test_nothing_is_left_of_one_that_cannot_be_made(user: Shell) -> None:
     assert not folder(user, "lab").exists()
 
 
+def test_one_that_fails_takes_nothing_along_that_was_there_before(user: Shell) -> None:
+    kept = user.folder / "data/ai-semble/environments/lab/data/ai.csv"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("a\n1\n", encoding="utf-8")
+    answer = create(user, "lab", "--models", "private", status=1).stderr
+    assert "there is something of an environment lab already" in answer
+    assert "start --env lab --embedded" in answer
+    assert kept.exists()
+
+
 def test_what_is_not_there_is_named_with_what_makes_it(user: Shell) -> None:
     for words in (["start"], ["status"], ["stop"], ["logs"], ["models", "list"]):
         answer = deploy(user, *words, "--env", "lab", status=1)
