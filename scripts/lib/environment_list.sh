@@ -291,21 +291,24 @@ list_bytes() {
 
 list_day() { if [[ -n "${DEFINITION[created]-}" ]]; then echo "${DEFINITION[created]%T*}"; else echo -; fi; }
 
-# list_json ENTRY... - names, numbers and words that were checked when they were written, so that nothing has to be escaped
+# list_json ENTRY... - names, numbers and words that were checked when they were written; a user's name may be of a domain
 list_json() {
   local entry name separator=''
   printf '['
   for entry in "$@"; do
     name="${entry#* }"
     environment_read "$name"
-    printf '%s\n{"name": "%s", "backend": "%s", "state": "%s", "port": %s, "services": %s, "cpus": %s, "cpus_limit": %s, "memory_bytes": %s, "memory_limit": %s, "disk_bytes": %s, "gpu": "%s", "models": "%s", "created": %s, "owner": "%s"}' \
+    printf '%s\n{"name": "%s", "backend": "%s", "state": "%s", "port": %s, "services": %s, "cpus": %s, "cpus_limit": %s, "memory_bytes": %s, "memory_limit": %s, "disk_bytes": %s, "gpu": "%s", "models": "%s", "created": %s, "owner": %s}' \
       "$separator" "$name" "${entry% *}" "${LIST_STATE[$entry]}" "${LIST_PORT[$entry]:-null}" "${LIST_SERVICES[$entry]:-0}" \
       "$(list_hundredths "${LIST_CPU[$entry]-}")" "${DEFINITION[cpus]:-null}" "${LIST_MEMORY[$entry]:-null}" "$(list_text "${DEFINITION[memory]-}")" \
-      "${LIST_DISK[$entry]:-null}" "${DEFINITION[gpu]:-all}" "${DEFINITION[models]:-shared}" "$(list_text "${DEFINITION[created]-}")" "${DEFINITION[owner]:-$(id -un)}"
+      "${LIST_DISK[$entry]:-null}" "${DEFINITION[gpu]:-all}" "${DEFINITION[models]:-shared}" "$(list_text "${DEFINITION[created]-}")" "$(list_text "${DEFINITION[owner]:-$(id -un)}")"
     separator=,
   done
   printf '\n]\n'
 }
 
 list_hundredths() { if [[ -n "$1" ]]; then printf '%d.%02d' "$(($1 / 100))" "$(($1 % 100))"; else echo null; fi; }
-list_text() { if [[ -n "$1" ]]; then echo "\"$1\""; else echo null; fi; }
+list_text() {
+  local text="${1//\\/\\\\}"
+  if [[ -n "$1" ]]; then printf '"%s"\n' "${text//\"/\\\"}"; else echo null; fi
+}

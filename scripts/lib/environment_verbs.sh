@@ -16,7 +16,7 @@ env_verb() {
   shift || true
   case "$verb" in
     create | delete | clone | rename | export | import | complete) "env_$verb" "$@" ;;
-    list) environment_list "$@" ;;
+    list) only_json "env list" "$@" && environment_list "$@" ;;
     '') die_usage "env needs a command" "./scripts/deploy.sh env list" ;;
     *) die_usage "env knows create, delete, clone, rename, export, import and list, not $verb" "$ENV_HELP" ;;
   esac
@@ -85,14 +85,13 @@ env_flags() { if [[ "${DEFINITION[backend]}" == embedded ]]; then echo " --embed
 env_check_wishes() {
   local size="${ENV_WISH[memory]-8g}"
   [[ "$size" =~ ^[1-9][0-9]{0,6}[mgMG]$ ]] || die_usage "--memory needs a size, not $size" "Such as: --memory 8g, --memory 1536m"
-  [[ "${ENV_WISH[cpus]-1}" =~ ^[0-9]{1,4}(\.[0-9]{1,2})?$ && ! "${ENV_WISH[cpus]-1}" =~ ^[0.]+$ ]] ||
+  [[ "${ENV_WISH[cpus]-1}" =~ ^(0|[1-9][0-9]{0,3})(\.[0-9]{1,2})?$ && ! "${ENV_WISH[cpus]-1}" =~ ^[0.]+$ ]] ||
     die_usage "--cpus needs a number of processors, not ${ENV_WISH[cpus]}" "Such as: --cpus 4, --cpus 1.5"
   [[ "${ENV_WISH[gpu]-all}" =~ ^(all|none|[0-9]{1,3}|(GPU|MIG)-[0-9A-Fa-f-]{8,64})$ ]] ||
     die_usage "--gpu needs all, none, an index or a UUID, not ${ENV_WISH[gpu]}" "nvidia-smi -L prints the UUIDs."
   [[ "${ENV_WISH[models]-shared}" =~ ^(shared|private)$ ]] ||
     die_usage "--models needs shared or private, not ${ENV_WISH[models]}" "shared: the models of all; private: of its own, which ./scripts/deploy.sh models pull --env $ENVIRONMENT fetches."
-  [[ -z "${ENV_WISH[from]-}" || "${ENV_WISH[from]}" == default || -e "$(environment_file "${ENV_WISH[from]}")" ]] ||
-    die "there is no environment ${ENV_WISH[from]} whose settings could be taken" "Those that are there: ./scripts/deploy.sh list"
+  env_source_known "${ENV_WISH[from]-default}"
 }
 
 # env_check_source BACKEND FROM - die when there is nothing that it could be made of

@@ -87,7 +87,7 @@ environment_check_name() {
     default | dev | embedded | builds | private) die_usage "the name $name is taken for another purpose" "Take another one, as ${name}s." ;;
   esac
   # The pod of an environment `llm` would have the name of a container of the default one, and so on.
-  [[ ! "$name" =~ (^|-)(orchestrator|llm|vision|nlp|data|processor|shell|probe|inside|pod|network|volume|models|state|token|healthy|workspace|tmp|home)$ ]] ||
+  [[ ! "$name" =~ (^|-)(orchestrator|llm|vision|nlp|data|processor|shell|probe|inside|infra|pod|network|volume|models|state|token|healthy|workspace|tmp|home)$ ]] ||
     die_usage "the environment's name is $name, which ends as a part of an environment does" "Take another name, as ${name}s."
 }
 

@@ -74,6 +74,7 @@ def listed(user: Shell) -> dict[str, dict[str, object]]:
         "default",
         "llm",
         "my-data-processor",
+        "infra",
         "x/../y",
         "lab;ls",
         "",
@@ -88,7 +89,7 @@ def test_a_name_that_cannot_be_is_refused_and_nothing_is_made(user: Shell, name:
 @pytest.mark.parametrize(
     "words",
     [
-        ["--port", "80"], ["--port", "http"], ["--memory", "8"], ["--memory", "lots"], ["--cpus", "0"],
+        ["--port", "80"], ["--port", "http"], ["--memory", "8"], ["--memory", "lots"], ["--cpus", "0"], ["--cpus", "08"],
         ["--cpus", "-1"], ["--gpu", "first"], ["--models", "all"], ["--colour", "red"], ["--port"],
     ],
     ids=" ".join,
@@ -184,6 +185,13 @@ def test_one_that_fails_takes_nothing_along_that_was_there_before(user: Shell) -
     assert "there is something of an environment lab already" in answer
     assert "start --env lab --embedded" in answer
     assert kept.exists()
+
+
+def test_the_list_is_json_for_a_user_of_a_domain_too(user: Shell) -> None:
+    user.stub("id", "#!/bin/bash\nprintf '%s\\n' 'CORP\\alice'\n")
+    create(user, "lab")
+    assert listed(user)["lab"]["owner"] == "CORP\\alice"
+    assert "knows only --json" in deploy(user, "env", "list", "--table", status=2).stderr
 
 
 def test_what_is_not_there_is_named_with_what_makes_it(user: Shell) -> None:
