@@ -6,6 +6,8 @@
 
 COPY_ROOT=ai-semble-environment
 COPY_FORMAT=1
+# What an export makes and removes again.
+COPY_DRAFT=()
 # In the folder of the state.
 COPY_SECRETS=(keys.sqlite keys.sqlite-wal keys.sqlite-shm certificate.pem service.token)
 # What only a running environment has a use for.
@@ -85,12 +87,15 @@ env_export() {
   done
   env_source_known "$name"
   pod_choose "$name"
-  if ! is_named "$name" && ! quadlet_is_installed && ! kube_is_installed && embedded_is_installed; then DEFINITION[backend]=embedded; fi
+  if ! is_named "$name" && { [[ "$CHOSEN" == embedded ]] || { ! quadlet_is_installed && ! kube_is_installed && embedded_is_installed; }; }; then
+    DEFINITION[backend]=embedded
+  fi
+  file="$(copy_path "$file")"
   [[ ! -e "$file" ]] || die "$file is there already" "Take another name, or remove it."
   env_hold "$name" lock
   folder="$(mktemp -d)"
-  # shellcheck disable=SC2064 # the names of now
-  trap "rm -rf '$folder' '$file.new'" EXIT
+  COPY_DRAFT=("$folder" "$file.new")
+  trap 'rm -rf "${COPY_DRAFT[@]}"' EXIT
   mkdir -p "$folder/$COPY_ROOT/settings"
   {
     printf 'format=%s\nname=%s\n' "$COPY_FORMAT" "$name"
@@ -106,10 +111,21 @@ env_export() {
   say "Exported $name to $file, $(stat --format %s "$file" | awk '{ printf "%.1f MB", $1 / 1e6 }')${secrets:+; it holds keys: keep it secret}"
 }
 
-# env_pack PLACE KIND FILE SECRETS - add a folder to the archive
+# copy_path FILE - absolute, since tar takes `a:b` for the file b of a machine a
+copy_path() { if [[ "$1" == /* ]]; then echo "$1"; else echo "$PWD/$1"; fi; }
+
+# env_pack PLACE KIND FILE SECRETS - add a folder to the archive. What is linked to twice is packed twice, and links are not,
+# since no import takes them
 env_pack() {
-  local place="$1" kind="$2" file="$3" options=(--anchored) name
+  local place="$1" kind="$2" file="$3" options=(--anchored --hard-dereference) name links=()
+  env_as_owner true || die "what containers wrote cannot be read" "podman unshare true says why."
   env_as_owner test -d "$place" || return 0
+  mapfile -d '' links < <(env_as_owner find "$place" -type l -print0)
+  for name in ${links[@]+"${links[@]}"}; do
+    if [[ " ${COPY_PASSING[*]} " == *" $(cut -d / -f 1 <<<"${name#"$place"/}") "* ]]; then continue; fi
+    say "Left out, as it is a link: $(printf '%q' "$name")"
+    options+=(--no-wildcards --exclude="$(basename "$place")${name#"$place"}")
+  done
   for name in "${COPY_PASSING[@]}"; do options+=(--exclude="$(basename "$place")/$name"); done
   if [[ -z "$4" ]]; then for name in "${COPY_SECRETS[@]}"; do options+=(--exclude="$(basename "$place")/$name"); done; fi
   env_as_owner tar --append --file "$file" --directory "$(dirname "$place")" --owner 0 --group 0 --numeric-owner "${options[@]}" \
@@ -127,11 +143,12 @@ env_import() {
     name="$1"
     shift
   fi
-  [[ -r "$file" ]] || die "$file cannot be read" "Name a file that env export has written."
+  [[ -r "$file" && -f "$file" ]] || die "$file cannot be read" "Name a file that env export has written."
+  file="$(copy_path "$file")"
   env_check_archive "$file"
   while IFS='=' read -r key value; do
     if [[ "$key" =~ ^[a-z]+$ ]]; then manifest[$key]="$value"; fi
-  done < <(tar --extract --to-stdout --file "$file" "$COPY_ROOT/manifest" 2>/dev/null || true)
+  done < <(tar --extract --to-stdout --file "$file" "$COPY_ROOT/manifest" 2>/dev/null | head -c 4096 | tr -cd '[:print:]\n' || true)
   [[ "${manifest[format]-}" == "$COPY_FORMAT" ]] ||
     die "$file is of a format that this version does not know (${manifest[format]:-none})" "Export it with this version, or import it with the newer one."
   name="${name:-${manifest[name]-}}"
@@ -143,6 +160,14 @@ env_import() {
   printf -v ENV_FROM 'import %q' "$file"
   env_create "$name" "$@"
   say "Its settings are those of the file: look at $CONFIG_FOLDER/ai-semble.toml before you start it."
+  if env_has_secrets; then
+    say "So are its keys: who made the file can use it. ./scripts/deploy.sh keys list --env $ENVIRONMENT shows them."
+  fi
+}
+
+# env_has_secrets - whether there is already what opens the environment
+env_has_secrets() {
+  env_as_owner ls "$(env_place "$ENVIRONMENT" state)" 2>/dev/null | grep -xF "$(printf '%s\n' "${COPY_SECRETS[@]}")" >/dev/null
 }
 
 # env_check_archive FILE - die unless it has only files and folders, all in their places
@@ -152,7 +177,7 @@ env_check_archive() {
   # A link could lead what follows it to another place.
   strange="$(awk '!/^[-d]/ { print; exit }' <<<"$listing")"
   strange+="$(tar --list --absolute-names --file "$1" | grep -vxE "$COPY_ROOT/?|$COPY_ROOT/(manifest|(settings|data|state|models)(/.*)?)" | head -n 1 || true)"
-  strange+="$(tar --list --absolute-names --file "$1" | grep -E '(^|/)\.\.(/|$)' | head -n 1 || true)"
+  strange+="$(tar --list --absolute-names --file "$1" | grep -E '(^|/)\.\.?(/|$)|//' | head -n 1 || true)"
   [[ -z "$strange" ]] || die "$1 holds what no exported environment does: $strange" "Do not trust it. env export writes only files and folders."
 }
 
@@ -207,7 +232,11 @@ env_unpack() {
     # What an interrupted import has left may be of another file.
     env_as_owner find "$to" -mindepth 1 -delete 2>/dev/null || true
     env_as_owner mkdir -p "$to"
-    env_as_owner tar --extract --file "$1" --directory "$to" --no-same-owner --strip-components 2 "$COPY_ROOT/$kind" ||
+    # A small file can hold more than there is room for, which would stop the other environments, too.
+    tar --list --verbose --numeric-owner --file "$1" "$COPY_ROOT/$kind" |
+      awk -v free="$(env_as_owner df --output=avail -k "$to" | tail -n 1)" '{ sum += $3 / 1024 } END { exit sum > free + 0 }' ||
+      die "the $kind of $1 need more room than there is" "df -h shows what is free."
+    env_as_owner tar --extract --file "$1" --directory "$to" --no-same-owner --no-same-permissions --strip-components 2 "$COPY_ROOT/$kind" ||
       die "$1 could not be unpacked" "Free some disk space if it is full."
   done
   if tar --extract --to-stdout --file "$1" "$COPY_ROOT/settings/ai-semble.toml" >"$CONFIG_FOLDER/imported.toml" 2>/dev/null; then

@@ -225,8 +225,16 @@ env_complete_embedded() {
 # set_port FILE SECTION PORT - in a file of settings that may name the section, and the port
 set_port() {
   awk -v section="[$2]" -v line="port = $3" '
-    /^\[/ { inside = ($0 == section); print; if (inside) { print line; found = 1 } next }
-    inside && /^port *=/ { next }
+    /^[ \t]*\[/ {
+      name = $0
+      sub(/#.*/, "", name)
+      gsub(/[ \t]/, "", name)
+      inside = (name == section)
+      print
+      if (inside) { print line; found = 1 }
+      next
+    }
+    inside && /^[ \t]*port[ \t]*=/ { next }
     { print }
     END { if (!found) print section "\n" line }' "$1" >"$1.new"
   chmod 0644 "$1.new"

@@ -167,7 +167,7 @@ environment_take_settings_file() {
   if [[ -e "$to" || ! -e "$from" ]]; then return; fi
   mkdir -p "$CONFIG_FOLDER"
   chmod 0755 "$CONFIG_FOLDER"
-  sed -E '/^\[expose\]/,/^\[/ s/^(address|port) *=/# &/' "$from" >"$to.new"
+  sed -E '/^\s*\[\s*expose\s*\]/,/^\s*\[/ s/^\s*"?(address|port)"?\s*=/# &/; s/^\s*expose\s*[.=]/# &/' "$from" >"$to.new"
   chmod 0644 "$to.new"
   mv "$to.new" "$to"
   if ! cmp --silent "$from" "$to"; then say "Not taken over: expose.address, since two cannot have one port ($to)"; fi

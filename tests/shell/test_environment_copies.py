@@ -171,8 +171,42 @@ def test_what_was_exported_is_the_same_elsewhere_and_has_keys_only_when_asked(
     deploy(lab, "env", "delete", "lab", "--yes")
     answer = deploy(lab, "env", "import", str(file), "elsewhere", "--embedded").stderr
     assert "look at" in answer
+    assert ("who made the file can use it" in answer) is secrets
     has_all(lab, "elsewhere", secrets)
     assert "there already" in deploy(lab, "env", "export", "elsewhere", str(file), status=1).stderr
+
+
+def test_an_export_has_any_name_and_holds_nothing_that_no_import_takes(lab: Shell) -> None:
+    data, _ = places(lab, "lab")
+    (data / "data/again.csv").hardlink_to(data / "data/ai.csv")
+    (data / "data/link [1]").symlink_to("/etc/passwd")
+    name = "it's;touch evil:12.tar"
+    command = ["bash", "-c", 'cd "$HOME" && exec "$@"', "-", str(CHECKOUT / "scripts/deploy.sh"), "env"]
+    for words in (["export", "lab", name], ["import", name, "elsewhere", "--embedded"]):
+        answer = subprocess.run([*command, *words], env=lab.variables, capture_output=True, check=False)
+        assert answer.returncode == 0, answer.stderr
+    assert not (lab.folder / "evil").exists()
+    found = places(lab, "elsewhere")[0] / "data"
+    assert sorted(path.name for path in found.iterdir()) == ["again.csv", "ai.csv"]
+    assert (data / "data/link [1]").is_symlink()
+
+
+def test_an_import_asks_for_room_and_leaves_no_program_of_another_user(user: Shell) -> None:
+    member = user.folder / "ai-semble-environment/data/member"
+    member.parent.mkdir(parents=True)
+    (member.parents[1] / "manifest").write_text("format=1\nname=bad\n", encoding="utf-8")
+    pack = ["tar", "--create", "--sparse", "--format=gnu", "--file", "bad.tar", "ai-semble-environment"]
+    words = ["env", "import", str(user.folder / "bad.tar"), "--embedded"]
+    with member.open("wb") as file:
+        file.truncate(1 << 43)
+    subprocess.run(pack, cwd=user.folder, check=True)
+    assert "need more room" in deploy(user, *words, status=1).stderr
+    assert not folder(user, "bad").exists()
+    member.write_text("small", encoding="utf-8")
+    member.chmod(0o4755)
+    subprocess.run(pack, cwd=user.folder, check=True)
+    deploy(user, *words)
+    assert (places(user, "bad")[0] / "member").stat().st_mode & 0o7777 == 0o755
 
 
 def archive(path: Path, *members: tuple[str, bytes | str]) -> Path:
@@ -194,6 +228,7 @@ def archive(path: Path, *members: tuple[str, bytes | str]) -> Path:
     [
         ("ai-semble-environment/data/../../../../evil", b"x"),
         ("/var/evil", b"x"),
+        ("ai-semble-environment/state/./keys.sqlite", b"x"),
         ("elsewhere/evil", b"x"),
         ("ai-semble-environment/data/link", "/etc/passwd"),
         ("ai-semble-environment/state", "/"),

@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import time
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -89,8 +90,8 @@ def test_a_name_that_cannot_be_is_refused_and_nothing_is_made(user: Shell, name:
 @pytest.mark.parametrize(
     "words",
     [
-        ["--port", "80"], ["--port", "http"], ["--memory", "8"], ["--memory", "lots"], ["--cpus", "0"], ["--cpus", "08"],
-        ["--cpus", "-1"], ["--gpu", "first"], ["--models", "all"], ["--colour", "red"], ["--port"],
+        ["--port", "80"], ["--port", "http"], ["--memory", "8"], ["--memory", "lots"], ["--cpus", "0"],
+        ["--cpus", "08"], ["--cpus", "-1"], ["--gpu", "first"], ["--models", "all"], ["--colour", "red"], ["--port"],
     ],
     ids=" ".join,
 )  # fmt: skip
@@ -221,11 +222,13 @@ def test_one_that_is_deleted_is_gone_with_its_data_and_no_other_is(user: Shell) 
 def test_settings_of_another_are_taken_but_not_its_door(user: Shell) -> None:
     default = user.folder / ".config/ai-semble/ai-semble.toml"
     default.parent.mkdir(parents=True)
-    default.write_text('[llm]\ncontext = 8192\n[expose]\naddress = "0.0.0.0"\n', encoding="utf-8")
+    text = '[llm]\ncontext = 8192\n[ orchestrator ] # ours\n  port = 9\n[expose]\n  address = "0.0.0.0"\n'
+    default.write_text(text, encoding="utf-8")
     said = create(user, "lab").stderr
     taken_over = folder(user, "lab").joinpath("ai-semble.toml").read_text(encoding="utf-8")
     assert "context = 8192" in taken_over
-    assert '# address = "0.0.0.0"' in taken_over
+    assert '#   address = "0.0.0.0"' in taken_over
+    assert tomllib.loads(taken_over)["orchestrator"]["port"] == int(definition(user, "lab")["port"])
     assert "Not taken over: expose.address" in said
 
 
