@@ -74,7 +74,7 @@ env_rename() {
 
 # env_export NAME FILE [--with-secrets] [--with-models]
 env_export() {
-  local name="${1-}" file="${2-}" secrets='' models='' folder lock kind
+  local name="${1-}" file="${2-}" secrets='' models='' folder place lock kind
   [[ -n "$name" && -n "$file" && "$file" != -* ]] || die_usage "env export needs a name and a file" "Such as: ./scripts/deploy.sh env export research research.tar"
   shift 2
   while (($#)); do
@@ -104,8 +104,14 @@ env_export() {
   if [[ -e "$CONFIG_FOLDER/ai-semble.toml" ]]; then cp "$CONFIG_FOLDER/ai-semble.toml" "$folder/$COPY_ROOT/settings/"; fi
   (umask 077 && tar --create --file "$file.new" --directory "$folder" "$COPY_ROOT") ||
     die "$file could not be written" "The lines above say why."
-  for kind in data state; do env_pack "$(env_place "$name" "$kind")" "$kind" "$file.new" "$secrets"; done
-  if [[ -n "$models" ]]; then env_pack "$(env_models)" models "$file.new" ''; fi
+  for kind in data state; do
+    place="$(env_place "$name" "$kind")"
+    env_pack "$place" "$kind" "$file.new" "$secrets"
+  done
+  if [[ -n "$models" ]]; then
+    place="$(env_models)"
+    env_pack "$place" models "$file.new" ''
+  fi
   mv "$file.new" "$file"
   exec {lock}>&-
   say "Exported $name to $file, $(stat --format %s "$file" | awk '{ printf "%.1f MB", $1 / 1e6 }')${secrets:+; it holds keys: keep it secret}"
@@ -194,7 +200,8 @@ env_copy() {
   local lock kind from to
   env_hold "$1" lock
   for kind in data state; do
-    from="$(env_place "$1" "$kind")" to="$(env_place "$ENVIRONMENT" "$kind")"
+    from="$(env_place "$1" "$kind")"
+    to="$(env_place "$ENVIRONMENT" "$kind")"
     env_as_owner test -d "$from" || continue
     # What an interrupted clone has left may be of another day.
     # shellcheck disable=SC2016 # its variables are its own
@@ -208,7 +215,8 @@ env_copy() {
       die "the data of $1 could not be copied" "Free some disk space if it is full."
   done
   if [[ "${DEFINITION[models]}" == private && "${DEFINITION[backend]}" != embedded ]]; then
-    from="$(pod_choose "$1" && env_models)" to="$(env_models)"
+    from="$(pod_choose "$1" && env_models)"
+    to="$(env_models)"
     env_as_owner cp --archive --reflink=auto "$from/." "$to"
   fi
   exec {lock}>&-
@@ -251,9 +259,11 @@ env_move() {
   local kind from to
   for kind in data state models; do
     if [[ "$kind" != models ]]; then
-      from="$(env_place "$1" "$kind")" to="$(env_place "$ENVIRONMENT" "$kind")"
+      from="$(env_place "$1" "$kind")"
+      to="$(env_place "$ENVIRONMENT" "$kind")"
     elif [[ "${DEFINITION[models]}" == private && "${DEFINITION[backend]}" != embedded ]]; then
-      from="$(pod_choose "$1" && env_models)" to="$(env_models)"
+      from="$(pod_choose "$1" && env_models)"
+      to="$(env_models)"
     else
       continue
     fi
@@ -274,7 +284,7 @@ env_place() {
     return
   fi
   if is_named "$1"; then volume="ai-semble-$1"; fi
-  folder="$(podman volume inspect --format '{{.Mountpoint}}' "$volume-$2" 2>/dev/null)" || folder=/nonexistent
+  folder="$(env_volume "$volume-$2")" || exit 1
   # As in ai_semble/paths.py.
   if [[ "$2" == data ]]; then echo "$folder/ai-semble/environments/$1"; else echo "$folder/ai-semble/$1"; fi
 }
@@ -284,8 +294,17 @@ env_models() {
   if [[ "${DEFINITION[backend]-}" == embedded ]]; then
     echo "$(data_home)/models"
   else
-    podman volume inspect --format '{{.Mountpoint}}' "$POD_MODELS" 2>/dev/null || echo /nonexistent
+    env_volume "$POD_MODELS"
   fi
+}
+
+# env_volume NAME - where this volume lies; a folder that is not there when there is none, but not when Podman cannot say
+env_volume() {
+  local status=0
+  if podman volume inspect --format '{{.Mountpoint}}' "$1" 2>/dev/null; then return; fi
+  podman volume exists "$1" || status=$?
+  ((status == 1)) || die "Podman does not say where the volume $1 lies" "podman volume inspect $1 says why; then run it again."
+  echo /nonexistent
 }
 
 # env_as_owner COMMAND... - what containers wrote is another user's

@@ -174,10 +174,10 @@ list_ask_systemd() {
   done
 }
 
-# list_embedded_state NAME - asking the program takes a moment for each, so only the default one is asked
+# list_embedded_state NAME - asking the program takes a moment for each, so only the default one is asked, when it is meant
 list_embedded_state() {
   local pid
-  if [[ "$1" == default ]]; then
+  if [[ "$1" == default && "$ENVIRONMENT" == default ]]; then
     if embedded_is_running; then echo running; else echo stopped; fi
     return
   fi

@@ -124,13 +124,18 @@ env_promise() {
 
 # env_complete_or_undo FROM - make the rest; when that fails nothing is left. A process of its own, which ends when it fails
 env_complete_or_undo() {
-  local status=0
+  local status=0 left
   trap : INT
   bash "$0" env complete "$ENVIRONMENT" "$1" ${ENV_CONTENT[@]+"${ENV_CONTENT[@]}"} || status=$?
   trap - INT
   if ((status)); then
-    say "Nothing is left of the environment $ENVIRONMENT"
-    env_remove >/dev/null 2>&1 || true
+    (env_remove) >/dev/null 2>&1 || true
+    left="$(env_belongings | pod_in_words)"
+    if [[ -z "$left" ]]; then
+      say "Nothing is left of the environment $ENVIRONMENT"
+    else
+      say "Left of the environment $ENVIRONMENT: $left. Away with it: ./scripts/deploy.sh env delete $ENVIRONMENT"
+    fi
     exit "$status"
   fi
   environment_read "$ENVIRONMENT"
@@ -320,7 +325,11 @@ env_belongings() {
 env_remove() {
   if [[ "${DEFINITION[backend]-}" == embedded ]]; then
     if embedded_is_installed; then embedded_run embedded down >/dev/null 2>&1 || true; fi
-  elif command -v podman >/dev/null 2>&1; then
+    [[ "$(list_embedded_state "$ENVIRONMENT")" != running ]] ||
+      die "the environment $ENVIRONMENT does not stop" "./scripts/deploy.sh stop --env $ENVIRONMENT says why; then run it again."
+  fi
+  # One whose creation was interrupted may have been begun as a pod.
+  if command -v podman >/dev/null 2>&1 && [[ "${DEFINITION[backend]-}" != embedded || -n "$(pod_belongings data)" ]]; then
     pod_take_away data
   fi
   # The definition goes last: what was begun can be ended.

@@ -219,6 +219,42 @@ def test_one_that_is_deleted_is_gone_with_its_data_and_no_other_is(user: Shell) 
     deploy(user, "env", "delete", "default", "--yes", status=2)
 
 
+@pytest.fixture
+def lab_runs(user: Shell) -> Iterator[subprocess.Popen[bytes]]:
+    """An environment `lab` whose processes run, and that nothing stops."""
+    create(user, "lab")
+    program = (user.venv / "bin/ai-semble").read_text(encoding="utf-8")
+    failing = program.replace('case "$*" in', 'case "$*" in\n  *down) exit 1 ;;')
+    (user.venv / "bin/ai-semble").write_text(failing, encoding="utf-8")
+    running = subprocess.Popen(["bash", "-c", "read -r", "ai-semble"], stdin=subprocess.PIPE)
+    state = user.folder / "state/ai-semble/lab/run/supervisor.json"
+    state.parent.mkdir(parents=True)
+    state.write_text(f'{{"pid":{running.pid}}}', encoding="utf-8")
+    yield running
+    running.kill()
+    running.communicate()
+
+
+def test_one_that_does_not_stop_is_not_deleted_under_its_processes(
+    user: Shell, lab_runs: subprocess.Popen[bytes]
+) -> None:
+    answer = deploy(user, "env", "delete", "lab", "--yes", status=1).stderr
+    assert "stop --env lab" in answer
+    assert folder(user, "lab").exists()
+    assert lab_runs.poll() is None
+
+
+def test_the_packages_stay_while_another_environment_runs_from_them(
+    user: Shell, lab_runs: subprocess.Popen[bytes]
+) -> None:
+    assert "stop --env lab" in deploy(user, "uninstall", "--embedded", "--yes", status=1).stderr
+    assert "/python" not in deploy(user, "keys", "list", "--embedded").stdout
+    lab_runs.kill()
+    lab_runs.communicate()
+    assert "env delete lab" in deploy(user, "uninstall", "--embedded", "--yes", "--data", status=1).stderr
+    assert (user.venv / "bin/ai-semble").exists()
+
+
 def test_settings_of_another_are_taken_but_not_its_door(user: Shell) -> None:
     default = user.folder / ".config/ai-semble/ai-semble.toml"
     default.parent.mkdir(parents=True)
