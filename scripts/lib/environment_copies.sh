@@ -329,7 +329,8 @@ env_hold() {
   (
     pod_choose "$1"
     if ! is_named "$1" || [[ "${DEFINITION[backend]-}" == embedded ]]; then
-      ! { environment_may_be embedded && embedded_is_running; }
+      # With broken settings the program cannot say.
+      ! { environment_may_be embedded && { embedded_is_running 2>/dev/null || [[ "$(list_embedded_state "$1")" == running ]]; }; }
     fi && ! quadlet_is_running && ! kube_is_running
   ) || die "the environment $1 runs, and its files change while it does" "First: ./scripts/deploy.sh stop$(if is_named "$1"; then echo " --env $1"; fi)"
 }

@@ -12,7 +12,7 @@ declare -A LIST_STATE LIST_PORT LIST_SERVICES LIST_MEMORY LIST_CPU LIST_DISK
 
 # environment_list [--json]
 environment_list() {
-  local entries=() folder
+  local entries=() folder default="embedded default"
   mapfile -t entries < <(list_entries)
   if ((${#entries[@]} == 0)); then
     if [[ -n "${1-}" ]]; then echo '[]'; fi
@@ -21,8 +21,13 @@ environment_list() {
   fi
   folder="$(mktemp -d)"
   list_ask_podman "$folder" "${entries[@]}" &
+  list_ask_program "$folder" &
   list_ask_systemd "${entries[@]}"
   wait
+  if embedded_is_installed; then
+    LIST_PORT[$default]="$(<"$folder/port")"
+    LIST_STATE[$default]="$(<"$folder/state")"
+  fi
   list_read_containers "$folder/containers"
   list_read_use "$folder/first" "$folder/second" "$folder/times"
   list_read_disk "$folder/disk"
@@ -151,6 +156,7 @@ list_ask_systemd() {
     done < <(systemctl --user show --property Id,ActiveState "${units[@]}" 2>/dev/null)
   fi
   for entry in "$@"; do
+    if [[ "$entry" == "embedded default" ]]; then continue; fi
     backend="${entry% *}" name="${entry#* }" prefix="$(list_prefix "${entry#* }")"
     pod_choose "$name"
     LIST_PORT[$entry]="${DEFINITION[port]-}"
@@ -174,13 +180,18 @@ list_ask_systemd() {
   done
 }
 
-# list_embedded_state NAME - asking the program takes a moment for each, so only the default one is asked, when it is meant
+# list_ask_program FOLDER - write there what the default one of the embedded mode is. It takes a moment, so others are not asked
+list_ask_program() {
+  if ! embedded_is_installed; then return; fi
+  pod_choose default
+  embedded_port >"$1/port" 2>/dev/null &
+  if embedded_is_running 2>/dev/null; then echo running; else echo stopped; fi >"$1/state"
+  wait
+}
+
+# list_embedded_state NAME - by its file, and the process that this names
 list_embedded_state() {
   local pid
-  if [[ "$1" == default && "$ENVIRONMENT" == default ]]; then
-    if embedded_is_running; then echo running; else echo stopped; fi
-    return
-  fi
   pid="$(sed -nE 's/^\{"pid": ?([0-9]+).*/\1/p' "$(list_supervisor "$1")" 2>/dev/null || true)"
   if [[ -n "$pid" ]] && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q 'ai.semble'; then echo running; else echo stopped; fi
 }

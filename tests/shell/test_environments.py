@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import subprocess
-import time
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -238,8 +238,8 @@ def lab_runs(user: Shell) -> Iterator[subprocess.Popen[bytes]]:
 def test_one_that_does_not_stop_is_not_deleted_under_its_processes(
     user: Shell, lab_runs: subprocess.Popen[bytes]
 ) -> None:
-    answer = deploy(user, "env", "delete", "lab", "--yes", status=1).stderr
-    assert "stop --env lab" in answer
+    for words in (["delete", "lab", "--yes"], ["rename", "lab", "new"], ["clone", "lab", "copy"]):
+        assert "stop --env lab" in deploy(user, "env", *words, status=1).stderr
     assert folder(user, "lab").exists()
     assert lab_runs.poll() is None
 
@@ -272,9 +272,11 @@ def test_twenty_are_listed_in_a_moment(user: Shell) -> None:
     create(user, "lab")
     for number in range(19):
         shutil.copytree(folder(user, "lab"), folder(user, f"lab{number}"))
-    began = time.monotonic()
+    before = os.times()
     assert len(listed(user)) == 21
-    assert time.monotonic() - began < 2, "on a machine that has other work, too"
+    used = os.times()
+    worked = used.children_user - before.children_user + used.children_system - before.children_system
+    assert worked < 1, "seconds of the processor, which other work on the machine does not count"
 
 
 def test_the_development_pod_is_no_other_environment(user: Shell) -> None:
