@@ -151,6 +151,31 @@ def test_no_volume_is_taken_for_empty_because_podman_does_not_answer(host: Shell
     assert (volume(host, "new") / "jobs/one").read_text(encoding="utf-8") == "kept"
 
 
+NETWORK = """#!/bin/sh
+case "$*" in
+  "network inspect"*isolate*) ;;
+  "network inspect"*) echo "$INTERNAL true" ;;
+  "network rm"*) exit 2 ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(("internal", "starts"), [("false", True), ("true", False)])
+def test_a_network_from_before_that_something_uses_keeps_nobody_from_starting(
+    shell: Shell, internal: str, starts: bool
+) -> None:
+    shell.stub("podman", NETWORK)
+    shell.variables["INTERNAL"] = internal
+    answer = shell.bash(
+        f"""set -euo pipefail
+        source {CHECKOUT}/scripts/lib/common.sh
+        source {CHECKOUT}/scripts/lib/backends.sh
+        (pod_fit_network quadlet) 2>&1 || echo ended"""
+    ).stdout
+    assert "podman ps --all --filter network=ai-semble" in answer
+    assert ("ended" not in answer) is starts
+
+
 def test_what_was_begun_as_a_pod_goes_with_processes_too(host: Shell) -> None:
     before = belongings(host)
     deploy(host, "env", "create", "lab")
