@@ -108,12 +108,11 @@ choose() {
   [[ "$CHOSEN" != dev || -z "$NAMED" ]] || die_usage "--dev and --env exclude each other" "$HELP"
 }
 
-# choose_environment NAME - also for the programs that this one runs
+# choose_environment NAME
 choose_environment() {
   [[ "$1" != dev ]] || die_usage "dev is the development pod's name" "Such as: ./scripts/deploy.sh status --dev"
   NAMED="$1"
   pod_choose "$1"
-  export AI_SEMBLE_ENVIRONMENT__NAME="$1"
 }
 
 start() {
@@ -229,6 +228,7 @@ uninstall() {
     esac
     shift
   done
+  environment_check_renaming "$ENVIRONMENT"
   # What an interrupted setup or an earlier uninstall has left is no environment, but can be removed.
   if is_any_installed || [[ -z "$(pod_belongings "$with_data")" ]]; then backend="$(backend_meant)" || exit 1; fi
   if [[ "$backend" == embedded ]]; then

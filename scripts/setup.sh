@@ -34,7 +34,6 @@ main() {
       --no-models) models='' ;;
       --env)
         (($# > 1)) || die_usage "--env needs the name of an environment" "./scripts/setup.sh --help"
-        export AI_SEMBLE_ENVIRONMENT__NAME="$2"
         pod_choose "$2"
         shift
         ;;

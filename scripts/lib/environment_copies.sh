@@ -6,6 +6,8 @@
 
 COPY_ROOT=ai-semble-environment
 COPY_FORMAT=1
+# What an export makes and removes again.
+COPY_DRAFT=()
 # In the folder of the state.
 COPY_SECRETS=(keys.sqlite keys.sqlite-wal keys.sqlite-shm certificate.pem service.token)
 # What only a running environment has a use for.
@@ -25,7 +27,7 @@ env_clone() {
   if [[ "${DEFINITION[backend]-}" == embedded ]]; then CHOSEN=embedded; fi
   [[ "$CHOSEN" != embedded || "${DEFINITION[backend]-embedded}" == embedded ]] ||
     die_usage "a clone is of the same kind as what it is made of" "From a pod to processes: env export, then env import --embedded."
-  ENV_CONTENT=(clone "$from")
+  ENV_CONTENT=(clone "$from") ENV_FROM="clone $from"
   env_create "$name" --from "$from" "$@"
 }
 
@@ -34,39 +36,45 @@ env_rename() {
   local old="${1-}" new="${2-}" lock
   [[ $# == 2 ]] || die_usage "env rename needs two names" "Such as: ./scripts/deploy.sh env rename lab research"
   is_named "$old" || die_usage "the environment $old keeps its name" "A copy by another name: ./scripts/deploy.sh env clone $old $new"
-  env_source_known "$old"
   env_choose "$new"
   exclusively "${WORDS[@]}"
   environment_read "$new"
-  [[ "${DEFINITION[state]:-making}" == making && "${DEFINITION[from]:-$old}" == "$old" ]] ||
-    die "there is an environment $new already" "Take another name; ./scripts/deploy.sh list shows them."
-  env_hold "$old" lock
-  environment_read "$old"
-  DEFINITION[state]=making
   # Interrupted, the same command goes on.
-  DEFINITION[from]="$old"
-  environment_write "$new"
-  pod_choose "$new"
-  cp -p "$CONFIG_HOME/ai-semble-$old/ai-semble.toml" "$CONFIG_FOLDER/ai-semble.toml"
-  if [[ "${DEFINITION[backend]}" == embedded ]]; then
-    env_move "$old"
-  else
-    env_name_images "$old"
-    pod_make_secret "${DEFINITION[backend]}"
-    env_make_volumes
-    env_move "$old"
-    pod_install "${DEFINITION[backend]}"
+  if [[ "${DEFINITION[from]-}" != "rename $old" ]]; then
+    env_source_known "$old"
+    ENV_FROM="rename $old"
+    env_check_new
   fi
-  DEFINITION[from]=
-  environment_is_ready
+  env_hold "$old" lock
+  # Ready, all has its new name, and what is left of the old one only has to go.
+  if [[ "${DEFINITION[state]-}" != ready ]]; then
+    environment_read "$old"
+    DEFINITION[state]=making
+    DEFINITION[from]="rename $old"
+    environment_write "$new"
+    pod_choose "$new"
+    cp -p "$CONFIG_HOME/ai-semble-$old/ai-semble.toml" "$CONFIG_FOLDER/ai-semble.toml"
+    if [[ "${DEFINITION[backend]}" == embedded ]]; then
+      env_move "$old"
+    else
+      env_name_images "$old"
+      pod_make_secret "${DEFINITION[backend]}"
+      env_make_volumes
+      env_move "$old"
+      pod_install "${DEFINITION[backend]}"
+    fi
+    DEFINITION[state]=ready
+    environment_write "$new"
+  fi
   (pod_choose "$old" && env_remove >/dev/null)
+  environment_is_ready
   exec {lock}>&-
   say "Renamed the environment $old to $new. Start it: ./scripts/deploy.sh start --env $new$(env_flags)"
 }
 
 # env_export NAME FILE [--with-secrets] [--with-models]
 env_export() {
-  local name="${1-}" file="${2-}" secrets='' models='' folder lock kind
+  local name="${1-}" file="${2-}" secrets='' models='' folder place lock kind
   [[ -n "$name" && -n "$file" && "$file" != -* ]] || die_usage "env export needs a name and a file" "Such as: ./scripts/deploy.sh env export research research.tar"
   shift 2
   while (($#)); do
@@ -79,12 +87,15 @@ env_export() {
   done
   env_source_known "$name"
   pod_choose "$name"
-  if ! is_named "$name" && ! quadlet_is_installed && ! kube_is_installed && embedded_is_installed; then DEFINITION[backend]=embedded; fi
+  if ! is_named "$name" && { [[ "$CHOSEN" == embedded ]] || { ! quadlet_is_installed && ! kube_is_installed && embedded_is_installed; }; }; then
+    DEFINITION[backend]=embedded
+  fi
+  file="$(copy_path "$file")"
   [[ ! -e "$file" ]] || die "$file is there already" "Take another name, or remove it."
   env_hold "$name" lock
   folder="$(mktemp -d)"
-  # shellcheck disable=SC2064 # the names of now
-  trap "rm -rf '$folder' '$file.new'" EXIT
+  COPY_DRAFT=("$folder" "$file.new")
+  trap 'rm -rf "${COPY_DRAFT[@]}"' EXIT
   mkdir -p "$folder/$COPY_ROOT/settings"
   {
     printf 'format=%s\nname=%s\n' "$COPY_FORMAT" "$name"
@@ -93,17 +104,34 @@ env_export() {
   if [[ -e "$CONFIG_FOLDER/ai-semble.toml" ]]; then cp "$CONFIG_FOLDER/ai-semble.toml" "$folder/$COPY_ROOT/settings/"; fi
   (umask 077 && tar --create --file "$file.new" --directory "$folder" "$COPY_ROOT") ||
     die "$file could not be written" "The lines above say why."
-  for kind in data state; do env_pack "$(env_place "$name" "$kind")" "$kind" "$file.new" "$secrets"; done
-  if [[ -n "$models" ]]; then env_pack "$(env_models)" models "$file.new" ''; fi
+  for kind in data state; do
+    place="$(env_place "$name" "$kind")"
+    env_pack "$place" "$kind" "$file.new" "$secrets"
+  done
+  if [[ -n "$models" ]]; then
+    place="$(env_models)"
+    env_pack "$place" models "$file.new" ''
+  fi
   mv "$file.new" "$file"
   exec {lock}>&-
   say "Exported $name to $file, $(stat --format %s "$file" | awk '{ printf "%.1f MB", $1 / 1e6 }')${secrets:+; it holds keys: keep it secret}"
 }
 
-# env_pack PLACE KIND FILE SECRETS - add a folder to the archive
+# copy_path FILE - absolute, since tar takes `a:b` for the file b of a machine a
+copy_path() { if [[ "$1" == /* ]]; then echo "$1"; else echo "$PWD/$1"; fi; }
+
+# env_pack PLACE KIND FILE SECRETS - add a folder to the archive. What is linked to twice is packed twice, and links are not,
+# since no import takes them
 env_pack() {
-  local place="$1" kind="$2" file="$3" options=(--anchored) name
+  local place="$1" kind="$2" file="$3" options=(--anchored --hard-dereference) name links=()
+  env_as_owner true || die "what containers wrote cannot be read" "podman unshare true says why."
   env_as_owner test -d "$place" || return 0
+  mapfile -d '' links < <(env_as_owner find "$place" -type l -print0)
+  for name in ${links[@]+"${links[@]}"}; do
+    if [[ " ${COPY_PASSING[*]} " == *" $(cut -d / -f 1 <<<"${name#"$place"/}") "* ]]; then continue; fi
+    say "Left out, as it is a link: $(printf '%q' "$name")"
+    options+=(--no-wildcards --exclude="$(basename "$place")${name#"$place"}")
+  done
   for name in "${COPY_PASSING[@]}"; do options+=(--exclude="$(basename "$place")/$name"); done
   if [[ -z "$4" ]]; then for name in "${COPY_SECRETS[@]}"; do options+=(--exclude="$(basename "$place")/$name"); done; fi
   env_as_owner tar --append --file "$file" --directory "$(dirname "$place")" --owner 0 --group 0 --numeric-owner "${options[@]}" \
@@ -121,11 +149,12 @@ env_import() {
     name="$1"
     shift
   fi
-  [[ -r "$file" ]] || die "$file cannot be read" "Name a file that env export has written."
+  [[ -r "$file" && -f "$file" ]] || die "$file cannot be read" "Name a file that env export has written."
+  file="$(copy_path "$file")"
   env_check_archive "$file"
   while IFS='=' read -r key value; do
     if [[ "$key" =~ ^[a-z]+$ ]]; then manifest[$key]="$value"; fi
-  done < <(tar --extract --to-stdout --file "$file" "$COPY_ROOT/manifest" 2>/dev/null || true)
+  done < <(tar --extract --to-stdout --file "$file" "$COPY_ROOT/manifest" 2>/dev/null | head -c 4096 | tr -cd '[:print:]\n' || true)
   [[ "${manifest[format]-}" == "$COPY_FORMAT" ]] ||
     die "$file is of a format that this version does not know (${manifest[format]:-none})" "Export it with this version, or import it with the newer one."
   name="${name:-${manifest[name]-}}"
@@ -134,8 +163,17 @@ env_import() {
     if [[ -n "${manifest[$key]-}" ]]; then set -- "--$key" "${manifest[$key]}" "$@"; fi
   done
   ENV_CONTENT=(import "$file")
+  printf -v ENV_FROM 'import %q' "$file"
   env_create "$name" "$@"
   say "Its settings are those of the file: look at $CONFIG_FOLDER/ai-semble.toml before you start it."
+  if env_has_secrets; then
+    say "So are its keys: who made the file can use it. ./scripts/deploy.sh keys list --env $ENVIRONMENT shows them."
+  fi
+}
+
+# env_has_secrets - whether there is already what opens the environment
+env_has_secrets() {
+  env_as_owner ls "$(env_place "$ENVIRONMENT" state)" 2>/dev/null | grep -xF "$(printf '%s\n' "${COPY_SECRETS[@]}")" >/dev/null
 }
 
 # env_check_archive FILE - die unless it has only files and folders, all in their places
@@ -145,7 +183,7 @@ env_check_archive() {
   # A link could lead what follows it to another place.
   strange="$(awk '!/^[-d]/ { print; exit }' <<<"$listing")"
   strange+="$(tar --list --absolute-names --file "$1" | grep -vxE "$COPY_ROOT/?|$COPY_ROOT/(manifest|(settings|data|state|models)(/.*)?)" | head -n 1 || true)"
-  strange+="$(tar --list --absolute-names --file "$1" | grep -E '(^|/)\.\.(/|$)' | head -n 1 || true)"
+  strange+="$(tar --list --absolute-names --file "$1" | grep -E '(^|/)\.\.?(/|$)|//' | head -n 1 || true)"
   [[ -z "$strange" ]] || die "$1 holds what no exported environment does: $strange" "Do not trust it. env export writes only files and folders."
 }
 
@@ -162,11 +200,14 @@ env_copy() {
   local lock kind from to
   env_hold "$1" lock
   for kind in data state; do
-    from="$(env_place "$1" "$kind")" to="$(env_place "$ENVIRONMENT" "$kind")"
+    from="$(env_place "$1" "$kind")"
+    to="$(env_place "$ENVIRONMENT" "$kind")"
     env_as_owner test -d "$from" || continue
+    # What an interrupted clone has left may be of another day.
     # shellcheck disable=SC2016 # its variables are its own
     env_as_owner bash -euc '
       from="$1" to="$2"; shift 2
+      rm -rf "$to"
       mkdir -p "$to"
       cp --archive --reflink=auto "$from/." "$to"
       cd "$to"
@@ -174,7 +215,8 @@ env_copy() {
       die "the data of $1 could not be copied" "Free some disk space if it is full."
   done
   if [[ "${DEFINITION[models]}" == private && "${DEFINITION[backend]}" != embedded ]]; then
-    from="$(pod_choose "$1" && env_models)" to="$(env_models)"
+    from="$(pod_choose "$1" && env_models)"
+    to="$(env_models)"
     env_as_owner cp --archive --reflink=auto "$from/." "$to"
   fi
   exec {lock}>&-
@@ -195,8 +237,14 @@ env_unpack() {
     else
       to="$(env_place "$ENVIRONMENT" "$kind")"
     fi
+    # What an interrupted import has left may be of another file.
+    env_as_owner find "$to" -mindepth 1 -delete 2>/dev/null || true
     env_as_owner mkdir -p "$to"
-    env_as_owner tar --extract --file "$1" --directory "$to" --no-same-owner --strip-components 2 "$COPY_ROOT/$kind" ||
+    # A small file can hold more than there is room for, which would stop the other environments, too.
+    tar --list --verbose --numeric-owner --file "$1" "$COPY_ROOT/$kind" |
+      awk -v free="$(env_as_owner df --output=avail -k "$to" | tail -n 1)" '{ sum += $3 / 1024 } END { exit sum > free + 0 }' ||
+      die "the $kind of $1 need more room than there is" "df -h shows what is free."
+    env_as_owner tar --extract --file "$1" --directory "$to" --no-same-owner --no-same-permissions --strip-components 2 "$COPY_ROOT/$kind" ||
       die "$1 could not be unpacked" "Free some disk space if it is full."
   done
   if tar --extract --to-stdout --file "$1" "$COPY_ROOT/settings/ai-semble.toml" >"$CONFIG_FOLDER/imported.toml" 2>/dev/null; then
@@ -211,9 +259,11 @@ env_move() {
   local kind from to
   for kind in data state models; do
     if [[ "$kind" != models ]]; then
-      from="$(env_place "$1" "$kind")" to="$(env_place "$ENVIRONMENT" "$kind")"
+      from="$(env_place "$1" "$kind")"
+      to="$(env_place "$ENVIRONMENT" "$kind")"
     elif [[ "${DEFINITION[models]}" == private && "${DEFINITION[backend]}" != embedded ]]; then
-      from="$(pod_choose "$1" && env_models)" to="$(env_models)"
+      from="$(pod_choose "$1" && env_models)"
+      to="$(env_models)"
     else
       continue
     fi
@@ -234,7 +284,7 @@ env_place() {
     return
   fi
   if is_named "$1"; then volume="ai-semble-$1"; fi
-  folder="$(podman volume inspect --format '{{.Mountpoint}}' "$volume-$2" 2>/dev/null)" || folder=/nonexistent
+  folder="$(env_volume "$volume-$2")" || exit 1
   # As in ai_semble/paths.py.
   if [[ "$2" == data ]]; then echo "$folder/ai-semble/environments/$1"; else echo "$folder/ai-semble/$1"; fi
 }
@@ -244,8 +294,17 @@ env_models() {
   if [[ "${DEFINITION[backend]-}" == embedded ]]; then
     echo "$(data_home)/models"
   else
-    podman volume inspect --format '{{.Mountpoint}}' "$POD_MODELS" 2>/dev/null || echo /nonexistent
+    env_volume "$POD_MODELS"
   fi
+}
+
+# env_volume NAME - where this volume lies; a folder that is not there when there is none, but not when Podman cannot say
+env_volume() {
+  local status=0
+  if podman volume inspect --format '{{.Mountpoint}}' "$1" 2>/dev/null; then return; fi
+  podman volume exists "$1" || status=$?
+  ((status == 1)) || die "Podman does not say where the volume $1 lies" "podman volume inspect $1 says why; then run it again."
+  echo /nonexistent
 }
 
 # env_as_owner COMMAND... - what containers wrote is another user's
@@ -253,6 +312,7 @@ env_as_owner() { if [[ "${DEFINITION[backend]-}" == embedded ]]; then "$@"; else
 
 # env_source_known NAME - die when it is not there
 env_source_known() {
+  environment_check_renaming "$1"
   if [[ "$1" == default ]] || { [[ "$1" != dev ]] && grep -qsx 'state=ready' "$(environment_file "$1")"; }; then return; fi
   die "there is no environment $1" "Those that are there: ./scripts/deploy.sh list"
 }
@@ -269,7 +329,8 @@ env_hold() {
   (
     pod_choose "$1"
     if ! is_named "$1" || [[ "${DEFINITION[backend]-}" == embedded ]]; then
-      ! { environment_may_be embedded && embedded_is_running; }
+      # With broken settings the program cannot say.
+      ! { environment_may_be embedded && { embedded_is_running 2>/dev/null || [[ "$(list_embedded_state "$1")" == running ]]; }; }
     fi && ! quadlet_is_running && ! kube_is_running
   ) || die "the environment $1 runs, and its files change while it does" "First: ./scripts/deploy.sh stop$(if is_named "$1"; then echo " --env $1"; fi)"
 }

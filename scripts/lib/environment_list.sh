@@ -13,7 +13,7 @@ declare -A LIST_STATE LIST_PORT LIST_SERVICES LIST_MEMORY LIST_CPU LIST_DISK
 
 # environment_list [--json]
 environment_list() {
-  local entries=() folder
+  local entries=() folder default="embedded default"
   mapfile -t entries < <(list_entries)
   if ((${#entries[@]} == 0)); then
     if [[ -n "${1-}" ]]; then echo '[]'; fi
@@ -22,8 +22,13 @@ environment_list() {
   fi
   folder="$(mktemp -d)"
   list_ask_podman "$folder" "${entries[@]}" &
+  list_ask_program "$folder" &
   list_ask_systemd "${entries[@]}"
   wait
+  if embedded_is_installed; then
+    LIST_PORT[$default]="$(<"$folder/port")"
+    LIST_STATE[$default]="$(<"$folder/state")"
+  fi
   list_read_containers "$folder/containers"
   list_read_use "$folder/first" "$folder/second" "$folder/times"
   list_read_disk "$folder/disk"
@@ -154,6 +159,7 @@ list_ask_systemd() {
     done < <(systemctl --user show --property Id,ActiveState "${units[@]}" 2>/dev/null)
   fi
   for entry in "$@"; do
+    if [[ "$entry" == "embedded default" ]]; then continue; fi
     backend="${entry% *}" name="${entry#* }" prefix="$(list_prefix "${entry#* }")"
     pod_choose "$name"
     LIST_PORT[$entry]="${DEFINITION[port]-}"
@@ -177,13 +183,18 @@ list_ask_systemd() {
   done
 }
 
-# list_embedded_state NAME - asking the program takes a moment for each, so only the default one is asked
+# list_ask_program FOLDER - write there what the default one of the embedded mode is. It takes a moment, so others are not asked
+list_ask_program() {
+  if ! embedded_is_installed; then return; fi
+  pod_choose default
+  embedded_port >"$1/port" 2>/dev/null &
+  if embedded_is_running 2>/dev/null; then echo running; else echo stopped; fi >"$1/state"
+  wait
+}
+
+# list_embedded_state NAME - by its file, and the process that this names
 list_embedded_state() {
   local pid
-  if [[ "$1" == default ]]; then
-    if embedded_is_running; then echo running; else echo stopped; fi
-    return
-  fi
   pid="$(sed -nE 's/^\{"pid": ?([0-9]+).*/\1/p' "$(list_supervisor "$1")" 2>/dev/null || true)"
   if [[ -n "$pid" ]] && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q 'ai.semble'; then echo running; else echo stopped; fi
 }
@@ -296,21 +307,24 @@ list_gpu() { if [[ "$LIST_GPU" == usable ]]; then echo "${DEFINITION[gpu]:-all}"
 
 list_day() { if [[ -n "${DEFINITION[created]-}" ]]; then echo "${DEFINITION[created]%T*}"; else echo -; fi; }
 
-# list_json ENTRY... - names, numbers and words that were checked when they were written, so that nothing has to be escaped
+# list_json ENTRY... - names, numbers and words that were checked when they were written; a user's name may be of a domain
 list_json() {
   local entry name separator=''
   printf '['
   for entry in "$@"; do
     name="${entry#* }"
     environment_read "$name"
-    printf '%s\n{"name": "%s", "backend": "%s", "state": "%s", "port": %s, "services": %s, "cpus": %s, "cpus_limit": %s, "memory_bytes": %s, "memory_limit": %s, "disk_bytes": %s, "gpu": "%s", "models": "%s", "created": %s, "owner": "%s"}' \
+    printf '%s\n{"name": "%s", "backend": "%s", "state": "%s", "port": %s, "services": %s, "cpus": %s, "cpus_limit": %s, "memory_bytes": %s, "memory_limit": %s, "disk_bytes": %s, "gpu": "%s", "models": "%s", "created": %s, "owner": %s}' \
       "$separator" "$name" "${entry% *}" "${LIST_STATE[$entry]}" "${LIST_PORT[$entry]:-null}" "${LIST_SERVICES[$entry]:-0}" \
       "$(list_hundredths "${LIST_CPU[$entry]-}")" "${DEFINITION[cpus]:-null}" "${LIST_MEMORY[$entry]:-null}" "$(list_text "${DEFINITION[memory]-}")" \
-      "${LIST_DISK[$entry]:-null}" "$(list_gpu)" "${DEFINITION[models]:-shared}" "$(list_text "${DEFINITION[created]-}")" "${DEFINITION[owner]:-$(id -un)}"
+      "${LIST_DISK[$entry]:-null}" "$(list_gpu)" "${DEFINITION[models]:-shared}" "$(list_text "${DEFINITION[created]-}")" "$(list_text "${DEFINITION[owner]:-$(id -un)}")"
     separator=,
   done
   printf '\n]\n'
 }
 
 list_hundredths() { if [[ -n "$1" ]]; then printf '%d.%02d' "$(($1 / 100))" "$(($1 % 100))"; else echo null; fi; }
-list_text() { if [[ -n "$1" ]]; then echo "\"$1\""; else echo null; fi; }
+list_text() {
+  local text="${1//\\/\\\\}"
+  if [[ -n "$1" ]]; then printf '"%s"\n' "${text//\"/\\\"}"; else echo null; fi
+}

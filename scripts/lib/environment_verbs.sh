@@ -7,6 +7,8 @@ ENV_HELP="./scripts/deploy.sh --help"
 declare -A ENV_WISH=()
 # What it has beside its settings: `clone ENVIRONMENT` or `import FILE`.
 ENV_CONTENT=()
+# The same in words for a shell; `setup` when setup.sh makes it.
+ENV_FROM=
 
 # env_verb VERB [WORD...]
 env_verb() {
@@ -14,7 +16,7 @@ env_verb() {
   shift || true
   case "$verb" in
     create | delete | clone | rename | export | import | complete) "env_$verb" "$@" ;;
-    list) environment_list "$@" ;;
+    list) only_json "env list" "$@" && environment_list "$@" ;;
     '') die_usage "env needs a command" "./scripts/deploy.sh env list" ;;
     *) die_usage "env knows create, delete, clone, rename, export, import and list, not $verb" "$ENV_HELP" ;;
   esac
@@ -25,7 +27,6 @@ env_choose() {
   [[ "${1-}" =~ ^[^-] ]] || die_usage "env needs the name of an environment" "Such as: ./scripts/deploy.sh env create research"
   environment_check_name "$1"
   pod_choose "$1"
-  export AI_SEMBLE_ENVIRONMENT__NAME="$1"
 }
 
 # env_create NAME [--port N] [--memory SIZE] [--cpus N] [--gpu WHICH] [--models shared|private] [--from ENVIRONMENT]
@@ -50,12 +51,7 @@ env_create() {
   if [[ "$CHOSEN" == embedded ]]; then ports=5; else backend="$(pod_backend)" || exit 1; fi
   exclusively "${WORDS[@]}"
   environment_read "$ENVIRONMENT"
-  [[ "${DEFINITION[state]-}" != ready ]] ||
-    die "there is an environment $ENVIRONMENT already" "Start it: ./scripts/deploy.sh start --env $ENVIRONMENT; or take another name."
-  if quadlet_is_installed || kube_is_installed; then
-    [[ "${DEFINITION[state]-}" == making ]] ||
-      die "there are units of an environment $ENVIRONMENT already" "Remove them: ./scripts/deploy.sh uninstall --env $ENVIRONMENT"
-  fi
+  env_check_new
   if [[ "${DEFINITION[state]-}" == making ]]; then say "A creation of $ENVIRONMENT was interrupted; it is made now"; fi
   env_check_source "$backend" "$from"
   # Known by name from here on, so that whatever ends this leaves something that can be found and removed.
@@ -64,20 +60,38 @@ env_create() {
   say "Made the environment $ENVIRONMENT, on port ${DEFINITION[port]}. Start it: ./scripts/deploy.sh start --env $ENVIRONMENT$(env_flags)"
 }
 
+# env_check_new - die when there is something of this name that these words have not begun: what fails is removed
+env_check_new() {
+  local there start="./scripts/setup.sh --env $ENVIRONMENT"
+  environment_check_renaming "$ENVIRONMENT"
+  case "${DEFINITION[state]-}" in
+    ready) die "there is an environment $ENVIRONMENT already" "Start it: ./scripts/deploy.sh start --env $ENVIRONMENT; or take another name." ;;
+    making) [[ "${DEFINITION[from]-}" == "$ENV_FROM" ]] || environment_die_half_made ;;
+    *)
+      # A definition of which only a draft was written.
+      rm -f "$CONFIG_FOLDER/environment.conf.new"
+      rmdir "$CONFIG_FOLDER" 2>/dev/null || true
+      there="$(env_belongings | pod_in_words)"
+      if [[ "$CHOSEN" == embedded ]]; then start="./scripts/deploy.sh start --env $ENVIRONMENT --embedded"; fi
+      [[ -z "$there" ]] || die "there is something of an environment $ENVIRONMENT already: $there" \
+        "Use it: $start; or away with all of it: ./scripts/deploy.sh env delete $ENVIRONMENT"
+      ;;
+  esac
+}
+
 env_flags() { if [[ "${DEFINITION[backend]}" == embedded ]]; then echo " --embedded"; fi; }
 
 # env_check_wishes - die when what is wished for cannot be
 env_check_wishes() {
   local size="${ENV_WISH[memory]-8g}"
   [[ "$size" =~ ^[1-9][0-9]{0,6}[mgMG]$ ]] || die_usage "--memory needs a size, not $size" "Such as: --memory 8g, --memory 1536m"
-  [[ "${ENV_WISH[cpus]-1}" =~ ^[0-9]{1,4}(\.[0-9]{1,2})?$ && ! "${ENV_WISH[cpus]-1}" =~ ^[0.]+$ ]] ||
+  [[ "${ENV_WISH[cpus]-1}" =~ ^(0|[1-9][0-9]{0,3})(\.[0-9]{1,2})?$ && ! "${ENV_WISH[cpus]-1}" =~ ^[0.]+$ ]] ||
     die_usage "--cpus needs a number of processors, not ${ENV_WISH[cpus]}" "Such as: --cpus 4, --cpus 1.5"
   [[ "${ENV_WISH[gpu]-all}" =~ ^(all|none|[0-9]{1,3}|(GPU|MIG)-[0-9A-Fa-f-]{8,64})$ ]] ||
     die_usage "--gpu needs all, none, an index or a UUID, not ${ENV_WISH[gpu]}" "nvidia-smi -L prints the UUIDs."
   [[ "${ENV_WISH[models]-shared}" =~ ^(shared|private)$ ]] ||
     die_usage "--models needs shared or private, not ${ENV_WISH[models]}" "shared: the models of all; private: of its own, which ./scripts/deploy.sh models pull --env $ENVIRONMENT fetches."
-  [[ -z "${ENV_WISH[from]-}" || "${ENV_WISH[from]}" == default || -e "$(environment_file "${ENV_WISH[from]}")" ]] ||
-    die "there is no environment ${ENV_WISH[from]} whose settings could be taken" "Those that are there: ./scripts/deploy.sh list"
+  env_source_known "${ENV_WISH[from]-default}"
 }
 
 # env_check_source BACKEND FROM - die when there is nothing that it could be made of
@@ -100,6 +114,7 @@ env_promise() {
   if [[ -n "$port" ]]; then check_port "$port" "$2"; else port="$(free_port "$2")" || exit 1; fi
   if [[ -z "$number" ]]; then number="$(free_number)"; fi
   environment_define making "$1" "$port" "$number"
+  DEFINITION[from]="$ENV_FROM"
   for key in memory cpus gpu models; do
     # shellcheck disable=SC2004 # it is a word
     if [[ -n "${ENV_WISH[$key]-}" ]]; then DEFINITION[$key]="${ENV_WISH[$key]}"; fi
@@ -109,13 +124,18 @@ env_promise() {
 
 # env_complete_or_undo FROM - make the rest; when that fails nothing is left. A process of its own, which ends when it fails
 env_complete_or_undo() {
-  local status=0
+  local status=0 left
   trap : INT
   bash "$0" env complete "$ENVIRONMENT" "$1" ${ENV_CONTENT[@]+"${ENV_CONTENT[@]}"} || status=$?
   trap - INT
   if ((status)); then
-    say "Nothing is left of the environment $ENVIRONMENT"
-    env_remove >/dev/null 2>&1 || true
+    (env_remove) >/dev/null 2>&1 || true
+    left="$(env_belongings | pod_in_words)"
+    if [[ -z "$left" ]]; then
+      say "Nothing is left of the environment $ENVIRONMENT"
+    else
+      say "Left of the environment $ENVIRONMENT: $left. Away with it: ./scripts/deploy.sh env delete $ENVIRONMENT"
+    fi
     exit "$status"
   fi
   environment_read "$ENVIRONMENT"
@@ -153,6 +173,7 @@ env_complete() {
 environment_is_ready() {
   is_named "$ENVIRONMENT" || return 0
   DEFINITION[state]=ready
+  DEFINITION[from]=
   environment_write "$ENVIRONMENT"
 }
 
@@ -161,8 +182,11 @@ environment_prepare() {
   local port="${AI_SEMBLE_ORCHESTRATOR__PORT-}"
   is_named "$ENVIRONMENT" || return 0
   if ((${#DEFINITION[@]} == 0)) && { quadlet_is_installed || kube_is_installed; }; then environment_adopt; fi
+  environment_check_renaming "$ENVIRONMENT"
   if [[ "${DEFINITION[state]-}" != ready ]]; then
     environment_check_name "$ENVIRONMENT"
+    ENV_FROM=setup
+    [[ -z "${DEFINITION[state]-}" || "${DEFINITION[from]-}" == setup ]] || environment_die_half_made
     if [[ -n "$port" ]]; then ENV_WISH[port]="$port"; fi
     while_choosing env_promise "$1" 1
   elif [[ -n "$port" && "$port" != "${DEFINITION[port]}" ]]; then
@@ -206,8 +230,16 @@ env_complete_embedded() {
 # set_port FILE SECTION PORT - in a file of settings that may name the section, and the port
 set_port() {
   awk -v section="[$2]" -v line="port = $3" '
-    /^\[/ { inside = ($0 == section); print; if (inside) { print line; found = 1 } next }
-    inside && /^port *=/ { next }
+    /^[ \t]*\[/ {
+      name = $0
+      sub(/#.*/, "", name)
+      gsub(/[ \t]/, "", name)
+      inside = (name == section)
+      print
+      if (inside) { print line; found = 1 }
+      next
+    }
+    inside && /^[ \t]*port[ \t]*=/ { next }
     { print }
     END { if (!found) print section "\n" line }' "$1" >"$1.new"
   chmod 0644 "$1.new"
@@ -247,6 +279,7 @@ env_delete() {
     shift
   done
   exclusively "${WORDS[@]}"
+  environment_check_renaming "$ENVIRONMENT"
   environment_read "$ENVIRONMENT"
   there="$(env_belongings)"
   [[ -n "$there" ]] || die "there is no environment $ENVIRONMENT" "Those that are there: ./scripts/deploy.sh list"
@@ -292,7 +325,11 @@ env_belongings() {
 env_remove() {
   if [[ "${DEFINITION[backend]-}" == embedded ]]; then
     if embedded_is_installed; then embedded_run embedded down >/dev/null 2>&1 || true; fi
-  elif command -v podman >/dev/null 2>&1; then
+    [[ "$(list_embedded_state "$ENVIRONMENT")" != running ]] ||
+      die "the environment $ENVIRONMENT does not stop" "./scripts/deploy.sh stop --env $ENVIRONMENT says why; then run it again."
+  fi
+  # One whose creation was interrupted may have been begun as a pod.
+  if command -v podman >/dev/null 2>&1 && [[ "${DEFINITION[backend]-}" != embedded || -n "$(pod_belongings data)" ]]; then
     pod_take_away data
   fi
   # The definition goes last: what was begun can be ended.

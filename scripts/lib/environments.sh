@@ -1,5 +1,5 @@
 # Environments beside the default one: their names, and what is written down of each. Sourced by deploy.sh and setup.sh.
-# The definition of one is a file of lines `key=value`: state (making or ready), from (of which it is being made), backend, port, number (which users of the host
+# The definition of one is a file of lines `key=value`: state (making or ready), from (the words after `env` that have begun it), backend, port, number (which users of the host
 # are its own), memory, cpus, gpu, models (shared or private), created, owner. docs/adr/0025 says why it is like this.
 # shellcheck shell=bash
 
@@ -87,17 +87,15 @@ environment_check_name() {
     default | dev | embedded | builds | private) die_usage "the name $name is taken for another purpose" "Take another one, as ${name}s." ;;
   esac
   # The pod of an environment `llm` would have the name of a container of the default one, and so on.
-  [[ ! "$name" =~ (^|-)(orchestrator|llm|vision|nlp|data|processor|shell|probe|inside|pod|network|volume|models|state|token|healthy|workspace|tmp|home)$ ]] ||
+  [[ ! "$name" =~ (^|-)(orchestrator|llm|vision|nlp|data|processor|shell|probe|inside|infra|pod|network|volume|models|state|token|healthy|workspace|tmp|home)$ ]] ||
     die_usage "the environment's name is $name, which ends as a part of an environment does" "Take another name, as ${name}s."
 }
 
 # environment_needed - die when the environment that is meant was never made
 environment_needed() {
   if ! is_named "$ENVIRONMENT"; then return 0; fi
-  if [[ "${DEFINITION[state]-}" == making ]]; then
-    die "the environment $ENVIRONMENT is not made yet, or its creation was interrupted" \
-      "Finish it: ./scripts/deploy.sh env create $ENVIRONMENT; or: ./scripts/deploy.sh env delete $ENVIRONMENT"
-  fi
+  environment_check_renaming "$ENVIRONMENT"
+  if [[ "${DEFINITION[state]-}" == making ]]; then environment_die_half_made; fi
   if ((${#DEFINITION[@]})); then return 0; fi
   if quadlet_is_installed || kube_is_installed; then
     environment_adopt
@@ -106,6 +104,31 @@ environment_needed() {
   # By variables alone, as before there were definitions: those say its ports, too.
   if [[ -z "${NAMED-}" ]] && { [[ "${CHOSEN-}" == embedded ]] || embedded_is_installed; }; then return; fi
   die "there is no environment $ENVIRONMENT" "Make it: ./scripts/deploy.sh env create $ENVIRONMENT; those that are there: ./scripts/deploy.sh list"
+}
+
+# environment_die_half_made - say what finishes the one that is meant. Other words would make something else of what is there
+environment_die_half_made() {
+  local finish="./scripts/deploy.sh env ${DEFINITION[from]:-create} $ENVIRONMENT$(env_flags)"
+  if [[ "${DEFINITION[from]-}" == setup ]]; then finish="./scripts/setup.sh --env $ENVIRONMENT"; fi
+  die "the environment $ENVIRONMENT is not made yet, or its creation was interrupted" \
+    "Finish it: $finish; or: ./scripts/deploy.sh env delete $ENVIRONMENT"
+}
+
+# environment_check_renaming NAME - die while a part of it has its old name, and a part its new one
+environment_check_renaming() {
+  local old new="$1"
+  old="$(sed -n 's/^from=rename //p' "$(environment_file "$1")" 2>/dev/null || true)"
+  if [[ -z "$old" ]]; then
+    old="$1" new="$(environment_names_with "from=rename $1")"
+    if [[ -z "$new" ]]; then return; fi
+  fi
+  die "the environment $old was being renamed to $new, which was interrupted" "Finish it: ./scripts/deploy.sh env rename $old $new"
+}
+
+# environment_names_with LINE - those that have this line in their definitions
+environment_names_with() {
+  local name
+  for name in $(environment_names); do if grep -qsxF "$1" "$(environment_file "$name")"; then echo "$name"; fi; done
 }
 
 # environment_may_be BACKEND - whether it is one of this backend; the packages of the embedded mode are there for all
@@ -144,7 +167,7 @@ environment_take_settings_file() {
   if [[ -e "$to" || ! -e "$from" ]]; then return; fi
   mkdir -p "$CONFIG_FOLDER"
   chmod 0755 "$CONFIG_FOLDER"
-  sed -E '/^\[expose\]/,/^\[/ s/^(address|port) *=/# &/' "$from" >"$to.new"
+  sed -E '/^\s*\[\s*expose\s*\]/,/^\s*\[/ s/^\s*"?(address|port)"?\s*=/# &/; s/^\s*expose\s*[.=]/# &/' "$from" >"$to.new"
   chmod 0644 "$to.new"
   mv "$to.new" "$to"
   if ! cmp --silent "$from" "$to"; then say "Not taken over: expose.address, since two cannot have one port ($to)"; fi

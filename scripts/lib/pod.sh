@@ -16,11 +16,13 @@ POD_TOO_MANY_RESTARTS=4
 
 CONFIG_HOME="$(config_home)"
 
-# pod_choose ENVIRONMENT - which environment the names below are about
+# pod_choose ENVIRONMENT - which environment the names below are about, also for the programs that are run
 pod_choose() {
   ENVIRONMENT="$1"
   [[ "$ENVIRONMENT" =~ ^[a-z][a-z0-9-]{0,31}$ ]] ||
     die_usage "the environment's name is $ENVIRONMENT" "Use lower-case letters, digits and hyphens."
+  # Without this, the embedded mode would be asked about another one than is meant.
+  if [[ "$ENVIRONMENT" != default ]]; then export AI_SEMBLE_ENVIRONMENT__NAME="$ENVIRONMENT"; else unset AI_SEMBLE_ENVIRONMENT__NAME; fi
   PREFIX=ai-semble
   if [[ "$ENVIRONMENT" != default ]]; then PREFIX="ai-semble-$ENVIRONMENT"; fi
   QUADLET_FOLDER="$CONFIG_HOME/containers/systemd/ai-semble"

@@ -3,9 +3,15 @@
 
 # pod_fit_network BACKEND - take away a network that was made for other settings; the backend makes it anew
 pod_fit_network() {
-  { pod_network_fits "$1" && pod_networks_are_isolated; } || podman network rm "$PREFIX" >/dev/null ||
-    die "the network $PREFIX has to be made anew, since network.egress has changed or it is not isolated, and something uses it" \
-      "podman ps --all --filter network=$PREFIX shows what; end that, then start again."
+  local hint="podman ps --all --filter network=$PREFIX shows what; end that, then start again."
+  if ! pod_network_fits "$1"; then
+    podman network rm "$PREFIX" >/dev/null ||
+      die "the network $PREFIX has to be made anew, since network.egress has changed, and something uses it" "$hint"
+  elif ! pod_networks_are_isolated; then
+    # It was enough before there were other environments, so that is no reason not to start.
+    podman network rm "$PREFIX" >/dev/null 2>&1 ||
+      say "The network $PREFIX is not kept apart from others yet, since something else uses it. $hint"
+  fi
 }
 
 # pod_networks_are_isolated - whether nothing comes from it to another network; older versions made none like that. A pod is

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+import itertools
+import shutil
+import signal
+import subprocess
 import tarfile
 from pathlib import Path
 
 import pytest
 
-from tests.shell.conftest import Shell
+from tests.shell.conftest import CHECKOUT, Shell
 from tests.shell.test_environments import create, definition, deploy, folder, listed, user
 
 __all__ = ["user"]
@@ -74,10 +78,62 @@ def test_a_renaming_that_was_interrupted_goes_on(lab: Shell) -> None:
     (data / "data").rename(elsewhere / "data")
     text = folder(lab, "lab").joinpath("environment.conf").read_text(encoding="utf-8")
     folder(lab, "research").mkdir()
-    half = text.replace("state=ready", "state=making").replace("from=", "from=lab")
+    half = text.replace("state=ready", "state=making").replace("from=", "from=rename lab")
     folder(lab, "research").joinpath("environment.conf").write_text(half, encoding="utf-8")
+    for words in (
+        ["start", "--env", "lab"],
+        ["uninstall", "--env", "lab", "--yes", "--data"],
+        ["start", "--env", "research"],
+        ["env", "create", "research", "--embedded"],
+        ["env", "clone", "lab", "copy"],
+        ["env", "rename", "lab", "copy"],
+        ["env", "delete", "lab", "--yes"],
+        ["env", "delete", "research", "--yes"],
+    ):
+        assert "env rename lab research" in deploy(lab, *words, status=1).stderr, words
     deploy(lab, "env", "rename", "lab", "research")
     has_all(lab, "research", secrets=True)
+
+
+# At its nth call, `rm` or `mv` ends all that the test has started.
+KILLS = """#!/bin/bash
+echo >>"$HOME/calls"
+if (($(wc -l <"$HOME/calls") == $(<"$HOME/kill"))); then kill -9 0; fi
+exec {program} "$@"
+"""
+
+
+@pytest.mark.parametrize(("verb", "first", "each"), [("rename", 2, 2), ("clone", 3, 6)])
+def test_killed_at_a_step_nothing_is_lost_and_the_same_words_finish_it(
+    lab: Shell, verb: str, first: int, each: int
+) -> None:
+    words = [str(CHECKOUT / "scripts/deploy.sh"), "env", verb, "lab", "research"]
+    (lab.bin / "wc").symlink_to(str(shutil.which("wc")))
+    for name in ("mv", "rm", "cp"):
+        program = (lab.bin / name).resolve()
+        (lab.bin / name).unlink()
+        lab.stub(name, KILLS.format(program=program))
+    for step in itertools.count(first, each):
+        (lab.folder / "calls").unlink(missing_ok=True)
+        (lab.folder / "kill").write_text(str(step), encoding="utf-8")
+        ended = subprocess.run(
+            words, env=lab.variables, stderr=subprocess.PIPE, start_new_session=True, check=False
+        )
+        (lab.folder / "kill").write_text("0", encoding="utf-8")
+        if ended.returncode == 0:
+            break
+        assert ended.returncode == -signal.SIGKILL, ended.stderr
+        again = lab.run("deploy.sh", *words[1:])
+        assert again.returncode == 0 or "there is " in again.stderr, again.stderr
+        has_all(lab, "research", secrets=verb == "rename")
+        assert definition(lab, "research")["state"] == "ready"
+        if verb == "rename":
+            assert not folder(lab, "lab").exists()
+            deploy(lab, "env", "rename", "research", "lab")
+        else:
+            deploy(lab, "env", "delete", "research", "--yes")
+        has_all(lab, "lab", secrets=True)
+    assert step > 5
 
 
 @pytest.mark.parametrize(
@@ -91,9 +147,8 @@ def test_nothing_takes_the_place_of_another(lab: Shell, words: list[str]) -> Non
 
 def test_what_runs_is_not_copied_in_the_middle_of_a_change(lab: Shell) -> None:
     program = lab.venv / "bin/ai-semble"
-    program.write_text(
-        program.read_text(encoding="utf-8").replace("*running) exit 1", "*running) exit 0"), "utf-8"
-    )
+    asked = '*running) [ "$AI_SEMBLE_ENVIRONMENT__NAME" = lab ]; exit'
+    program.write_text(program.read_text(encoding="utf-8").replace("*running) exit 1", asked), "utf-8")
     for words in (
         ["clone", "lab", "copy"],
         ["rename", "lab", "copy"],
@@ -116,8 +171,42 @@ def test_what_was_exported_is_the_same_elsewhere_and_has_keys_only_when_asked(
     deploy(lab, "env", "delete", "lab", "--yes")
     answer = deploy(lab, "env", "import", str(file), "elsewhere", "--embedded").stderr
     assert "look at" in answer
+    assert ("who made the file can use it" in answer) is secrets
     has_all(lab, "elsewhere", secrets)
     assert "there already" in deploy(lab, "env", "export", "elsewhere", str(file), status=1).stderr
+
+
+def test_an_export_has_any_name_and_holds_nothing_that_no_import_takes(lab: Shell) -> None:
+    data, _ = places(lab, "lab")
+    (data / "data/again.csv").hardlink_to(data / "data/ai.csv")
+    (data / "data/link [1]").symlink_to("/etc/passwd")
+    name = "it's;touch evil:12.tar"
+    command = ["bash", "-c", 'cd "$HOME" && exec "$@"', "-", str(CHECKOUT / "scripts/deploy.sh"), "env"]
+    for words in (["export", "lab", name], ["import", name, "elsewhere", "--embedded"]):
+        answer = subprocess.run([*command, *words], env=lab.variables, capture_output=True, check=False)
+        assert answer.returncode == 0, answer.stderr
+    assert not (lab.folder / "evil").exists()
+    found = places(lab, "elsewhere")[0] / "data"
+    assert sorted(path.name for path in found.iterdir()) == ["again.csv", "ai.csv"]
+    assert (data / "data/link [1]").is_symlink()
+
+
+def test_an_import_asks_for_room_and_leaves_no_program_of_another_user(user: Shell) -> None:
+    member = user.folder / "ai-semble-environment/data/member"
+    member.parent.mkdir(parents=True)
+    (member.parents[1] / "manifest").write_text("format=1\nname=bad\n", encoding="utf-8")
+    pack = ["tar", "--create", "--sparse", "--format=gnu", "--file", "bad.tar", "ai-semble-environment"]
+    words = ["env", "import", str(user.folder / "bad.tar"), "--embedded"]
+    with member.open("wb") as file:
+        file.truncate(1 << 43)
+    subprocess.run(pack, cwd=user.folder, check=True)
+    assert "need more room" in deploy(user, *words, status=1).stderr
+    assert not folder(user, "bad").exists()
+    member.write_text("small", encoding="utf-8")
+    member.chmod(0o4755)
+    subprocess.run(pack, cwd=user.folder, check=True)
+    deploy(user, *words)
+    assert (places(user, "bad")[0] / "member").stat().st_mode & 0o7777 == 0o755
 
 
 def archive(path: Path, *members: tuple[str, bytes | str]) -> Path:
@@ -139,6 +228,7 @@ def archive(path: Path, *members: tuple[str, bytes | str]) -> Path:
     [
         ("ai-semble-environment/data/../../../../evil", b"x"),
         ("/var/evil", b"x"),
+        ("ai-semble-environment/state/./keys.sqlite", b"x"),
         ("elsewhere/evil", b"x"),
         ("ai-semble-environment/data/link", "/etc/passwd"),
         ("ai-semble-environment/state", "/"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -129,6 +130,60 @@ def test_a_clone_a_renamed_and_an_imported_one_have_what_is_in_the_volumes(host:
         assert weights.read_text(encoding="utf-8") == "mine"
     assert not [name for name in belongings(host) if "-lab" in name]
     assert list(listed(host)) == ["default", "copy", "elsewhere", "research"]
+
+
+def test_no_volume_is_taken_for_empty_because_podman_does_not_answer(host: Shell) -> None:
+    deploy(host, "env", "create", "lab")
+    state = volume(host, "lab")
+    (state / "jobs").mkdir(parents=True)
+    (state / "jobs/one").write_text("kept", encoding="utf-8")
+    silent = PODMAN.replace("\n", '\ncase "$*" in "volume inspect"*lab-state) exit 125 ;; esac\n', 1)
+    host.stub("podman", silent)
+    for words in (
+        ["export", "lab", str(host.folder / "a.tar")],
+        ["clone", "lab", "b"],
+        ["rename", "lab", "new"],
+    ):
+        assert "does not say where the volume" in deploy(host, "env", *words, status=1).stderr
+    assert not (host.folder / "a.tar").exists()
+    host.stub("podman", PODMAN)
+    deploy(host, "env", "rename", "lab", "new")
+    assert (volume(host, "new") / "jobs/one").read_text(encoding="utf-8") == "kept"
+
+
+NETWORK = """#!/bin/sh
+case "$*" in
+  "network inspect"*isolate*) ;;
+  "network inspect"*) echo "$INTERNAL true" ;;
+  "network rm"*) exit 2 ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(("internal", "starts"), [("false", True), ("true", False)])
+def test_a_network_from_before_that_something_uses_keeps_nobody_from_starting(
+    shell: Shell, internal: str, starts: bool
+) -> None:
+    shell.stub("podman", NETWORK)
+    shell.variables["INTERNAL"] = internal
+    answer = shell.bash(
+        f"""set -euo pipefail
+        source {CHECKOUT}/scripts/lib/common.sh
+        source {CHECKOUT}/scripts/lib/backends.sh
+        (pod_fit_network quadlet) 2>&1 || echo ended"""
+    ).stdout
+    assert "podman ps --all --filter network=ai-semble" in answer
+    assert ("ended" not in answer) is starts
+
+
+def test_what_was_begun_as_a_pod_goes_with_processes_too(host: Shell) -> None:
+    before = belongings(host)
+    deploy(host, "env", "create", "lab")
+    file = folder(host, "lab") / "environment.conf"
+    text = file.read_text(encoding="utf-8").replace("state=ready", "state=making")
+    file.write_text(re.sub("backend=.*", "backend=embedded", text), encoding="utf-8")
+    deploy(host, "env", "delete", "lab", "--yes")
+    assert belongings(host) == before
 
 
 def test_one_from_before_there_were_definitions_keeps_its_port_and_settings_also_uninstalled(

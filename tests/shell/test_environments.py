@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import socket
 import subprocess
-import time
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,6 +75,7 @@ def listed(user: Shell) -> dict[str, dict[str, object]]:
         "default",
         "llm",
         "my-data-processor",
+        "infra",
         "x/../y",
         "lab;ls",
         "",
@@ -89,7 +91,7 @@ def test_a_name_that_cannot_be_is_refused_and_nothing_is_made(user: Shell, name:
     "words",
     [
         ["--port", "80"], ["--port", "http"], ["--memory", "8"], ["--memory", "lots"], ["--cpus", "0"],
-        ["--cpus", "-1"], ["--gpu", "first"], ["--models", "all"], ["--colour", "red"], ["--port"],
+        ["--cpus", "08"], ["--cpus", "-1"], ["--gpu", "first"], ["--models", "all"], ["--colour", "red"], ["--port"],
     ],
     ids=" ".join,
 )  # fmt: skip
@@ -176,6 +178,23 @@ def test_nothing_is_left_of_one_that_cannot_be_made(user: Shell) -> None:
     assert not folder(user, "lab").exists()
 
 
+def test_one_that_fails_takes_nothing_along_that_was_there_before(user: Shell) -> None:
+    kept = user.folder / "data/ai-semble/environments/lab/data/ai.csv"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("a\n1\n", encoding="utf-8")
+    answer = create(user, "lab", "--models", "private", status=1).stderr
+    assert "there is something of an environment lab already" in answer
+    assert "start --env lab --embedded" in answer
+    assert kept.exists()
+
+
+def test_the_list_is_json_for_a_user_of_a_domain_too(user: Shell) -> None:
+    user.stub("id", "#!/bin/bash\nprintf '%s\\n' 'CORP\\alice'\n")
+    create(user, "lab")
+    assert listed(user)["lab"]["owner"] == "CORP\\alice"
+    assert "knows only --json" in deploy(user, "env", "list", "--table", status=2).stderr
+
+
 def test_what_is_not_there_is_named_with_what_makes_it(user: Shell) -> None:
     for words in (["start"], ["status"], ["stop"], ["logs"], ["models", "list"]):
         answer = deploy(user, *words, "--env", "lab", status=1)
@@ -200,14 +219,52 @@ def test_one_that_is_deleted_is_gone_with_its_data_and_no_other_is(user: Shell) 
     deploy(user, "env", "delete", "default", "--yes", status=2)
 
 
+@pytest.fixture
+def lab_runs(user: Shell) -> Iterator[subprocess.Popen[bytes]]:
+    """An environment `lab` whose processes run, and that nothing stops."""
+    create(user, "lab")
+    program = (user.venv / "bin/ai-semble").read_text(encoding="utf-8")
+    failing = program.replace('case "$*" in', 'case "$*" in\n  *down) exit 1 ;;')
+    (user.venv / "bin/ai-semble").write_text(failing, encoding="utf-8")
+    running = subprocess.Popen(["bash", "-c", "read -r", "ai-semble"], stdin=subprocess.PIPE)
+    state = user.folder / "state/ai-semble/lab/run/supervisor.json"
+    state.parent.mkdir(parents=True)
+    state.write_text(f'{{"pid":{running.pid}}}', encoding="utf-8")
+    yield running
+    running.kill()
+    running.communicate()
+
+
+def test_one_that_does_not_stop_is_not_deleted_under_its_processes(
+    user: Shell, lab_runs: subprocess.Popen[bytes]
+) -> None:
+    for words in (["delete", "lab", "--yes"], ["rename", "lab", "new"], ["clone", "lab", "copy"]):
+        assert "stop --env lab" in deploy(user, "env", *words, status=1).stderr
+    assert folder(user, "lab").exists()
+    assert lab_runs.poll() is None
+
+
+def test_the_packages_stay_while_another_environment_runs_from_them(
+    user: Shell, lab_runs: subprocess.Popen[bytes]
+) -> None:
+    assert "stop --env lab" in deploy(user, "uninstall", "--embedded", "--yes", status=1).stderr
+    assert "/python" not in deploy(user, "keys", "list", "--embedded").stdout
+    lab_runs.kill()
+    lab_runs.communicate()
+    assert "env delete lab" in deploy(user, "uninstall", "--embedded", "--yes", "--data", status=1).stderr
+    assert (user.venv / "bin/ai-semble").exists()
+
+
 def test_settings_of_another_are_taken_but_not_its_door(user: Shell) -> None:
     default = user.folder / ".config/ai-semble/ai-semble.toml"
     default.parent.mkdir(parents=True)
-    default.write_text('[llm]\ncontext = 8192\n[expose]\naddress = "0.0.0.0"\n', encoding="utf-8")
+    text = '[llm]\ncontext = 8192\n[ orchestrator ] # ours\n  port = 9\n[expose]\n  address = "0.0.0.0"\n'
+    default.write_text(text, encoding="utf-8")
     said = create(user, "lab").stderr
     taken_over = folder(user, "lab").joinpath("ai-semble.toml").read_text(encoding="utf-8")
     assert "context = 8192" in taken_over
-    assert '# address = "0.0.0.0"' in taken_over
+    assert '#   address = "0.0.0.0"' in taken_over
+    assert tomllib.loads(taken_over)["orchestrator"]["port"] == int(definition(user, "lab")["port"])
     assert "Not taken over: expose.address" in said
 
 
@@ -215,9 +272,11 @@ def test_twenty_are_listed_in_a_moment(user: Shell) -> None:
     create(user, "lab")
     for number in range(19):
         shutil.copytree(folder(user, "lab"), folder(user, f"lab{number}"))
-    began = time.monotonic()
+    before = os.times()
     assert len(listed(user)) == 21
-    assert time.monotonic() - began < 2, "on a machine that has other work, too"
+    used = os.times()
+    worked = used.children_user - before.children_user + used.children_system - before.children_system
+    assert worked < 1, "seconds of the processor, which other work on the machine does not count"
 
 
 def test_one_of_processes_can_be_meant_by_variables_alone(user: Shell) -> None:

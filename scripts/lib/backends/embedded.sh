@@ -19,7 +19,18 @@ embedded_is_running() { embedded_is_installed && embedded_run embedded running; 
 
 # The packages; never under the feet of services that run from them.
 embedded_refresh() {
-  if ! embedded_is_running; then bootstrap embedded "$EMBEDDED_VENV" >/dev/null; fi
+  if ! embedded_is_running && [[ -z "$(embedded_beside)" ]]; then bootstrap embedded "$EMBEDDED_VENV" >/dev/null; fi
+}
+
+# embedded_beside - another environment that runs from the same packages
+embedded_beside() {
+  local name
+  for name in default $(environment_names_with backend=embedded); do
+    if [[ "$name" != "$ENVIRONMENT" && "$(list_embedded_state "$name")" == running ]]; then
+      echo "$name"
+      return
+    fi
+  done
 }
 
 # The packages and the models; a run that was interrupted goes on where it stopped. Packages whose models would have no
@@ -70,11 +81,17 @@ embedded_port() { embedded_run embedded port 2>/dev/null || embedded_run config 
 
 # embedded_uninstall CONFIRMED WITH_DATA - the packages and logs; models, data and jobs stay unless asked
 embedded_uninstall() {
-  local confirmed="$1" with_data="$2" what="the packages of the embedded mode"
+  local confirmed="$1" with_data="$2" what="the packages of the embedded mode" other
   if [[ "${DEFINITION[backend]-}" == embedded ]]; then
     die_usage "uninstall removes the packages of all embedded environments" "This one alone: ./scripts/deploy.sh env delete $ENVIRONMENT"
   fi
-  if [[ -n "$with_data" ]]; then what+=", its models, data and jobs"; fi
+  other="$(embedded_beside)"
+  [[ -z "$other" ]] || die "the environment $other runs from these packages" "First: ./scripts/deploy.sh stop --env $other"
+  if [[ -n "$with_data" ]]; then
+    other="$(environment_names_with backend=embedded | head -n 1)"
+    [[ -z "$other" ]] || die "the environment $other would lose its data, too" "First: ./scripts/deploy.sh env delete $other; or leave out --data."
+    what+=", its models, data and jobs"
+  fi
   ask "$confirmed" "Remove $what?"
   embedded_run embedded down
   rm -rf "$(data_home)/embedded"
