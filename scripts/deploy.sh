@@ -22,10 +22,20 @@
 #                              the API keys of the environment
 #   certificate install CERTIFICATE KEY | show | remove
 #                              the certificate with which other machines are met, in PEM; `-` is standard input
-#   list                       the environments on this machine
+#   list [--json]              your environments: state, port, services, memory, processors, disk, limits
+#   env create NAME [--port N] [--memory SIZE] [--cpus N] [--gpu none|all|INDEX|UUID] [--models shared|private]
+#       [--from ENVIRONMENT]   another environment beside the default one, with its own pod, network, data, keys and settings
+#   env delete NAME [--yes]    all of it, with its data
+#   env clone FROM NAME [...]  another one with the settings, data and jobs of one, but without its keys; options as for create
+#   env rename OLD NEW         the same one by another name
+#   env export NAME FILE [--with-secrets] [--with-models]
+#                              settings, data and jobs in one file
+#   env import FILE [NAME] [...]
+#                              another one of such a file; options as for create
 #   uninstall [--yes] [--data] remove what was installed; data and models only with --data
 #
-# With --dev or --embedded any command is about that environment; without, about the one that runs.
+# With --env NAME any command is about that environment; without, about the default one.
+# With --dev or --embedded it is about the development pod or the embedded mode; without, about what runs.
 # Services: orchestrator llm vision nlp data-processor
 # Variables: AI_SEMBLE_ORCHESTRATOR__PORT for another port than 8080 (the pod's is fixed by setup.sh);
 #   embedded: AI_SEMBLE_<SECTION>__<KEY> for every key of configs/ai-semble.toml, AI_SEMBLE_PYTHON for the interpreter.
@@ -40,6 +50,7 @@ source "$CHECKOUT/scripts/lib/backends.sh"
 HELP="./scripts/deploy.sh --help"
 WORDS=("$@")
 CHOSEN=
+NAMED=
 OPTIONS=()
 
 main() {
@@ -47,6 +58,10 @@ main() {
   shift || true
   choose "$@"
   set -- ${OPTIONS[@]+"${OPTIONS[@]}"}
+  case "$verb" in
+    '' | list | env | uninstall | --help | -h | help) ;;
+    *) environment_needed ;;
+  esac
   case "$verb" in
     start) no_options start "$@" && start ;;
     stop | restart) no_options "$verb" "$@" && act_alone "$verb" ;;
@@ -56,7 +71,8 @@ main() {
     keys) keys "$@" ;;
     certificate) certificate "$@" ;;
     update) act_alone update "$@" ;;
-    list) no_options list "$@" && list ;;
+    list) only_json list "$@" && environment_list "$@" ;;
+    env) env_verb "$@" ;;
     uninstall) uninstall "$@" ;;
     --help | -h | help) usage ;;
     '') die_usage "there is no command" "$HELP" ;;
@@ -66,9 +82,16 @@ main() {
 
 # choose OPTION... - take out what says which environment is meant; the rest is the command's
 choose() {
-  local option
+  local option wanted=''
   for option in "$@"; do
+    if [[ -n "$wanted" ]]; then
+      choose_environment "$option"
+      wanted=''
+      continue
+    fi
     case "$option" in
+      --env) wanted=yes ;;
+      --env=*) choose_environment "${option#--env=}" ;;
       --dev | --embedded)
         [[ -z "$CHOSEN" || "--$CHOSEN" == "$option" ]] || die_usage "--dev and --embedded exclude each other" "$HELP"
         CHOSEN="${option#--}"
@@ -81,15 +104,36 @@ choose() {
       *) OPTIONS+=("$option") ;;
     esac
   done
+  [[ -z "$wanted" ]] || die_usage "--env needs the name of an environment" "./scripts/deploy.sh list"
+  [[ "$CHOSEN" != dev || -z "$NAMED" ]] || die_usage "--dev and --env exclude each other" "$HELP"
+}
+
+# choose_environment NAME - also for the programs that this one runs
+choose_environment() {
+  [[ "$1" != dev ]] || die_usage "dev is the development pod's name" "Such as: ./scripts/deploy.sh status --dev"
+  NAMED="$1"
+  pod_choose "$1"
+  export AI_SEMBLE_ENVIRONMENT__NAME="$1"
 }
 
 start() {
   local backend
   case "$CHOSEN" in
-    embedded) backend=embedded ;;
+    embedded)
+      environment_may_be embedded || die_usage "the environment $ENVIRONMENT is a pod" "./scripts/deploy.sh start --env $ENVIRONMENT"
+      backend=embedded
+      ;;
     dev) backend="$(pod_backend)" || exit 1 ;;
     # What runs already is meant; a second start only says so.
-    *) if embedded_is_running; then backend=embedded; else backend="$(pod_backend)" || exit 1; fi ;;
+    *)
+      if is_named "$ENVIRONMENT"; then
+        backend="$(backend_in_use)" || exit 1
+      elif embedded_is_running; then
+        backend=embedded
+      else
+        backend="$(pod_backend)" || exit 1
+      fi
+      ;;
   esac
   if [[ "$backend" != embedded ]]; then exclusively "${WORDS[@]}"; fi
   if [[ "$CHOSEN" == dev ]]; then pod_prepare_dev "$backend"; fi
@@ -175,23 +219,6 @@ certificate() {
   esac
 }
 
-# list - every environment of this user: its backend, whether it runs, its port
-list() {
-  local backend name found=
-  while read -r backend name; do
-    if [[ -z "$found" ]]; then printf '%-16s %-9s %-8s %s\n' environment backend state port; fi
-    found=yes
-    pod_choose "$name"
-    printf '%-16s %-9s %-8s %s\n' "$name" "$backend" "$(state_of "$backend")" "$("${backend}_port")"
-  done < <(
-    pod_environments | sort -k 2
-    if embedded_is_installed; then echo "embedded ${AI_SEMBLE_ENVIRONMENT__NAME:-default}"; fi
-  )
-  if [[ -z "$found" ]]; then say "There is none. Make one: ./scripts/setup.sh"; fi
-}
-
-state_of() { if "$1_is_running"; then echo running; else echo stopped; fi; }
-
 uninstall() {
   local confirmed='' with_data='' backend=pod
   while (($#)); do
@@ -217,7 +244,7 @@ is_any_installed() {
   case "$CHOSEN" in
     embedded) return 0 ;; # it keeps nothing in volumes
     dev) quadlet_is_installed || kube_is_installed ;;
-    *) quadlet_is_installed || kube_is_installed || embedded_is_installed ;;
+    *) quadlet_is_installed || kube_is_installed || { embedded_is_installed && environment_may_be embedded; } ;;
   esac
 }
 

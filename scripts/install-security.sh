@@ -9,7 +9,8 @@
 #   (nothing)           the SELinux module or the AppArmor profiles, where the kernel has one of them; the profiles of
 #                       system calls; subordinate ids, limits and linger for the user. No port is opened
 #   --user NAME         the user who runs Ai-semble; otherwise the one who calls sudo
-#   --open-port [PORT]  let other machines reach this TCP port (8443) through firewalld, ufw or nftables
+#   --open-port [PORT]  let other machines reach this TCP port through firewalld, ufw or nftables. PORT is `expose.port`,
+#                       8443 if you have not changed it: root does not read your settings
 #   --close-port [PORT] close it again; without PORT, all that were opened like this
 #   --status            each layer in a line: on, off, old (not as in this checkout), or absent from this machine
 #   --uninstall         undo what this script did, and nothing else
@@ -86,6 +87,7 @@ do_uninstall() {
 
 do_open_port() {
   step firewall open "${1:-$API_PORT}"
+  if [[ -z "$1" ]]; then say "No port was named, so it was $API_PORT. If \`expose.port\` is another one, name that: --open-port PORT"; fi
   finish "Ai-semble itself listens on this machine alone until it is told otherwise: docs/howto/secure-the-host.md"
 }
 

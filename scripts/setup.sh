@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Make this machine ready for Ai-semble.
 #
-# Usage: ./scripts/setup.sh [--check] [--embedded] [--no-images] [--no-models]
+# Usage: ./scripts/setup.sh [--check] [--embedded] [--no-images] [--no-models] [--env NAME]
 #
 #   (nothing)      check the host, build the pod's images, fetch its models, write its settings, secret and
 #                  units (Podman >= 4.0); then `./scripts/deploy.sh start`
@@ -9,6 +9,8 @@
 #   --no-models    do not fetch models; `./scripts/deploy.sh models pull` does it later
 #   --embedded     check the host, then install the packages and models of the embedded mode (no Podman);
 #                  `./scripts/deploy.sh start --embedded` does the same and starts
+#   --env NAME     set up another environment than the default one, with images built from this checkout;
+#                  `./scripts/deploy.sh env create NAME` makes one of those that are there, and knows limits
 #   --check        only say what is and what is not as it should be, each with its fix
 #
 # It may be run again at any time: what is done is not done twice, what broke off goes on.
@@ -30,6 +32,12 @@ main() {
       --check) only_check=yes ;;
       --no-images) images='' ;;
       --no-models) models='' ;;
+      --env)
+        (($# > 1)) || die_usage "--env needs the name of an environment" "./scripts/setup.sh --help"
+        export AI_SEMBLE_ENVIRONMENT__NAME="$2"
+        pod_choose "$2"
+        shift
+        ;;
       --help | -h) usage && return ;;
       *) die_usage "unknown option $1" "./scripts/setup.sh --help" ;;
     esac
@@ -53,10 +61,12 @@ setup_pod() {
   exclusively "$@"
   trap 'say; say "Interrupted. Run it again: it goes on where it stopped."; exit 130' INT
   backend="$(pod_backend)" || exit 1
+  environment_prepare "$backend"
   pod_setup "$backend" "$images" "$models"
+  environment_is_ready
   "$CHECKOUT/scripts/install-security.sh" --status >/dev/null 2>&1 ||
     say "This machine could protect you better: ./scripts/install-security.sh --status says how"
-  say "Ready. Start it: ./scripts/deploy.sh start"
+  say "Ready. Start it: ./scripts/deploy.sh start$(environment_words)"
 }
 
 # run_checks MODE - run every check that concerns the mode; fails when one finds something bad

@@ -2,8 +2,9 @@
 
 .venv/bin/python scripts/lib/audit.py
 
-pip-audit asks PyPI about every pin of every requirements file. Where nothing answers for PyPI that is said, and is no
-failure: a checkout is to be tested without a network, too. What is found is, unless it stands in ACCEPTED.
+pip-audit asks PyPI about every pin of every requirements file. Where nothing answers for PyPI, or what answers does not
+know a package, that is said, and is no failure: a checkout is to be tested without a network, too. What is found is,
+unless it stands in ACCEPTED.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any
 
 REPOSITORY = Path(__file__).parents[2]
 TIME_LIMIT_S = 300
+MOST_NAMED = 10
 # What pip-audit dies of when nobody answers.
 UNREACHED = (
     "ConnectionError", "Could not connect", "JSONDecodeError", "Max retries exceeded", "not redirecting properly",
@@ -61,11 +63,16 @@ class NotReached(Exception):
 def main() -> int:
     files = [REPOSITORY / "requirements-dev.txt", *sorted(REPOSITORY.glob("containers/**/requirements*.txt"))]
     try:
-        found = findings(pip_audit(files))
+        told = pip_audit(files)
     except NotReached as error:
         print(f"not audited: {error}", file=sys.stderr)
         return 0
-    bad = refused(found, ACCEPTED, datetime.now(UTC).date())
+    if unknown := not_known(told):
+        print(
+            f"not audited: {in_words(unknown)}: what answers for PyPI here does not know them",
+            file=sys.stderr,
+        )
+    bad = refused(findings(told), ACCEPTED, datetime.now(UTC).date())
     for finding in bad:
         print(
             f"vulnerable: {finding}; upgrade with ./scripts/lib/lock.sh, or say in {Path(__file__).name} why not",
@@ -111,6 +118,16 @@ def findings(told: Iterable[Mapping[str, Any]]) -> list[Finding]:
         for fault in pin.get("vulns", ())
     }
     return sorted(found, key=str)
+
+
+def not_known(told: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The packages about which nobody could be asked."""
+    return sorted({pin["name"] for pin in told if "skip_reason" in pin})
+
+
+def in_words(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more
 
 
 def refused(found: Iterable[Finding], accepted: Mapping[str, Accepted], today: date) -> list[Finding]:

@@ -5,8 +5,8 @@
 
 BACKENDS=(quadlet kube embedded)
 
-for part in gpu images selinux pod pod_topology pod_units pod_settings pod_setup pod_keys pod_exposure pod_network pod_verbs \
-  pod_facts fetching update; do
+for part in gpu images selinux environments environment_ports pod pod_topology pod_units pod_settings pod_setup pod_keys pod_exposure pod_network pod_verbs \
+  pod_facts fetching update environment_list environment_verbs environment_copies; do
   # shellcheck source=/dev/null
   source "$CHECKOUT/scripts/lib/$part.sh"
 done
@@ -41,7 +41,8 @@ pod_environments() {
   local path name
   for path in "$QUADLET_FOLDER"/ai-semble*{.pod,-inside.network} "$KUBE_FOLDER"/ai-semble*.yaml; do
     [[ -e "$path" ]] || continue
-    name="$(basename "${path%.*}")"
+    name="${path##*/}"
+    name="${name%.*}"
     if [[ "$path" == *.network ]]; then name="${name%-inside}"; fi
     name="${name#ai-semble}"
     name="${name#-}"
@@ -53,9 +54,12 @@ pod_environments() {
 backend_in_use() {
   local backend installed=()
   for backend in "${BACKENDS[@]}"; do
-    if "${backend}_is_installed"; then installed+=("$backend"); fi
+    if "${backend}_is_installed" && environment_may_be "$backend"; then installed+=("$backend"); fi
   done
   if ((${#installed[@]} == 0)); then
+    if is_named "$ENVIRONMENT"; then
+      die "the environment $ENVIRONMENT is not set up" "Set it up again: ./scripts/setup.sh --env $ENVIRONMENT; or: ./scripts/deploy.sh env delete $ENVIRONMENT"
+    fi
     die "Ai-semble is not set up for this user" \
       "Set it up and start it: ./scripts/setup.sh && ./scripts/deploy.sh start, or without Podman: ./scripts/deploy.sh start --embedded"
   fi

@@ -11,8 +11,8 @@
 # The base, which the others stand on, and one a service.
 IMAGES=(base orchestrator llm vision nlp data-processor)
 
-# image NAME [TAG] - the full name of an image
-image() { printf 'localhost/ai-semble/%s:%s\n' "$1" "${2:-latest}"; }
+# image NAME [TAG] - the full name of an image; each environment has names of its own, which an update switches
+image() { printf 'localhost/%s/%s:%s\n' "${IMAGES_OF:-ai-semble}" "$1" "${2:-latest}"; }
 
 # build_images [TAG] - all images, the base first; the others stand on the base of the same tag
 build_images() {
@@ -136,6 +136,7 @@ image_size() { podman image inspect --format '{{.Size}}' "$(image "$1" "$2")" | 
 # image_log NAME - where the build's output goes
 image_log() {
   local folder="${XDG_STATE_HOME:-$HOME/.local/state}/ai-semble/builds"
+  if [[ "${IMAGES_OF:-ai-semble}" != ai-semble ]]; then folder+="/$IMAGES_OF"; fi
   mkdir -p "$folder"
   echo "$folder/$1.log"
 }

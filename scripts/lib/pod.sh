@@ -9,14 +9,12 @@
 POD_SERVICES=("${IMAGES[@]:1}")
 # Inside the pod, as ai_semble/topology.py has them.
 declare -A POD_PORTS=([orchestrator]=8080 [llm]=8081 [vision]=8082 [nlp]=8083 ["data-processor"]=8084)
-POD_BASE=localhost/ai-semble/base:latest
-POD_MODELS=ai-semble-models
 # Long enough for a cold disk and a large model.
 POD_START_LIMIT_S="${AI_SEMBLE_START_LIMIT_S:-300}"
-# One for all environments of this user: their images are the same.
-POD_LOCK="${XDG_RUNTIME_DIR:-$HOME}/ai-semble.lock"
 # Deaths in one start after which waiting longer is of no use.
 POD_TOO_MANY_RESTARTS=4
+
+CONFIG_HOME="$(config_home)"
 
 # pod_choose ENVIRONMENT - which environment the names below are about
 pod_choose() {
@@ -25,11 +23,24 @@ pod_choose() {
     die_usage "the environment's name is $ENVIRONMENT" "Use lower-case letters, digits and hyphens."
   PREFIX=ai-semble
   if [[ "$ENVIRONMENT" != default ]]; then PREFIX="ai-semble-$ENVIRONMENT"; fi
-  QUADLET_FOLDER="$(config_home)/containers/systemd/ai-semble"
-  KUBE_FOLDER="$(config_home)/containers/ai-semble"
+  QUADLET_FOLDER="$CONFIG_HOME/containers/systemd/ai-semble"
+  KUBE_FOLDER="$CONFIG_HOME/containers/ai-semble"
   SECCOMP_FOLDER="$KUBE_FOLDER/seccomp"
-  UNIT_FOLDER="$(config_home)/systemd/user"
+  UNIT_FOLDER="$CONFIG_HOME/systemd/user"
   POD_STATE="${XDG_STATE_HOME:-$HOME/.local/state}/ai-semble/$ENVIRONMENT"
+  # What the development pod shares with the default environment; each other one has its own.
+  IMAGES_OF=ai-semble
+  if is_named "$ENVIRONMENT"; then
+    IMAGES_OF="$PREFIX"
+    SECCOMP_FOLDER+="-$ENVIRONMENT"
+  fi
+  CONFIG_FOLDER="$CONFIG_HOME/$IMAGES_OF"
+  POD_BASE="localhost/$IMAGES_OF/base:latest"
+  # Who changes one environment waits for nobody who changes another.
+  POD_LOCK="${XDG_RUNTIME_DIR:-$HOME}/$IMAGES_OF.lock"
+  environment_read "$ENVIRONMENT"
+  POD_MODELS=ai-semble-models
+  if [[ "${DEFINITION[models]-}" == private ]]; then POD_MODELS="$PREFIX-models"; fi
 }
 pod_choose "${AI_SEMBLE_ENVIRONMENT__NAME:-default}"
 
@@ -74,7 +85,7 @@ local_zone() {
   printf '<%s>%s%s:%s\n' "$offset" "$sign" "${offset:1:2}" "${offset:3:2}"
 }
 
-# exclusively WORD... - run this script again as the only one that changes an environment of this user
+# exclusively WORD... - run this script again as the only one that changes this environment
 exclusively() {
   if [[ "${AI_SEMBLE_LOCKED-}" == "$PREFIX" ]]; then return; fi
   command -v flock >/dev/null 2>&1 || die "flock is not installed" "Install util-linux; it keeps two starts apart."
@@ -109,7 +120,11 @@ pod_containers() { printf "$PREFIX-%s\n" "${POD_SERVICES[@]}"; }
 pod_limits() {
   local controller found=()
   for controller in $(delegated_controllers); do
-    case "$controller" in cpu | memory | pids) found+=("$controller") ;; esac
+    case "$controller" in
+      cpu | memory | pids) found+=("$controller") ;;
+      # Of containers nothing is limited by it, and images from before there were slices do not know it.
+      io) if is_named "$ENVIRONMENT"; then found+=("$controller"); fi ;;
+    esac
   done
   if ((${#found[@]} == 0)); then
     echo none

@@ -12,7 +12,7 @@ pod_certificate() {
 # this folder, or those that are installed
 pod_may_start() {
   if [[ -z "$("$1_exposed" "${2-}")" ]]; then return; fi
-  in_orchestrator --volume "$(config_home)/ai-semble:/etc/ai-semble:ro,z" --env AI_SEMBLE_EXPOSE__PORT=8443 -- \
+  in_orchestrator --volume "$CONFIG_FOLDER:/etc/ai-semble:ro,z" --env AI_SEMBLE_EXPOSE__PORT=8443 -- \
     ai-semble config check >/dev/null || exit 1 # it has said why
 }
 
@@ -21,5 +21,5 @@ in_orchestrator() {
   local options=(--network none --volume "$PREFIX-state:/var/lib/ai-semble" --tmpfs /tmp)
   options+=(--env "AI_SEMBLE_ENVIRONMENT__NAME=$ENVIRONMENT")
   mapfile -t -O "${#options[@]}" options < <(selinux_options orchestrator && pod_user_options orchestrator)
-  in_image localhost/ai-semble/orchestrator:latest "${options[@]}" "$@"
+  in_image "$(image orchestrator)" "${options[@]}" "$@"
 }

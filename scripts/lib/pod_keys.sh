@@ -11,5 +11,5 @@ pod_keys() {
   options+=(--env "AI_SEMBLE_ENVIRONMENT__NAME=$ENVIRONMENT")
   mapfile -t -O "${#options[@]}" options < <(selinux_options orchestrator && pod_user_options orchestrator)
   if [[ -t 1 ]]; then options+=(--env "COLUMNS=$(stty size 2>/dev/null </dev/tty | cut -d ' ' -f 2 || echo 80)"); fi
-  in_image localhost/ai-semble/orchestrator:latest "${options[@]}" -- ai-semble keys "$@"
+  in_image "$(image orchestrator)" "${options[@]}" -- ai-semble keys "$@"
 }

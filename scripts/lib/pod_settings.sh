@@ -35,5 +35,8 @@ pod_has_new_settings() {
   [[ -e "$file" ]] && ! pod_settings_are "$file"
 }
 
-# pod_settings - the user's settings; none is said where there is no file
-pod_settings() { cat "$(config_home)/ai-semble/ai-semble.toml" 2>/dev/null || true; }
+# pod_settings - the user's settings, and what was said when the environment was made; none is said where there is no file
+pod_settings() {
+  cat "$CONFIG_FOLDER/ai-semble.toml" 2>/dev/null || true
+  environment_wishes
+}

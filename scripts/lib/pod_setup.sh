@@ -4,14 +4,14 @@
 # pod_write_config - the settings file, where every key is a comment: what it does not say keeps its default
 pod_write_config() {
   local folder file
-  folder="$(config_home)/ai-semble"
+  folder="$CONFIG_FOLDER"
   file="$folder/ai-semble.toml"
   mkdir -p "$folder"
   # The containers' user is another one than ours.
   chmod 0755 "$folder"
   if [[ ! -e "$file" ]]; then
     {
-      echo "# Settings of Ai-semble. Take the # from the lines that you change, then: ./scripts/deploy.sh restart"
+      echo "# Settings of Ai-semble. Take the # from the lines that you change, then: ./scripts/deploy.sh restart$(environment_words)"
       sed -E '1,2d; s/^([a-z_]+ = )/# \1/' "$CHECKOUT/configs/ai-semble.toml"
     } >"$file.new"
     mv "$file.new" "$file"
@@ -59,16 +59,14 @@ pod_fetch_models() {
 # In a shell of its own, so that the copies of the user's logins are gone whichever way it ends.
 pod_models() (
   options=(--volume "$POD_MODELS:/var/lib/ai-semble-models" --env "AI_SEMBLE_MODELS_PLACE=the volume $POD_MODELS" --tmpfs /tmp)
-  if [[ -d "$(config_home)/ai-semble" ]]; then
-    options+=(--volume "$(config_home)/ai-semble:/etc/ai-semble:ro,z")
-  fi
+  if [[ -d "$CONFIG_FOLDER" ]]; then options+=(--volume "$CONFIG_FOLDER:/etc/ai-semble:ro,z"); fi
   if [[ -t 2 && -t 0 ]]; then options+=(--tty); fi
   mapfile -t -O "${#options[@]}" options < <(selinux_options models_fetcher)
   private="$(private_folder)"
   trap 'rm -rf "$private"' EXIT
   fetching_options "$private" >"$private/options"
   mapfile -t -O "${#options[@]}" options <"$private/options"
-  in_image localhost/ai-semble/nlp:latest "${options[@]}" -- ai-semble models "$@"
+  in_image "$(image nlp)" "${options[@]}" -- ai-semble models "$@"
 )
 
 # pod_enable_linger - let the services outlive the login, where this user may say so
@@ -81,10 +79,7 @@ pod_enable_linger() {
 # pod_setup BACKEND IMAGES MODELS - everything that a start needs; what is done already is not done again. Empty words
 # leave images or models as they are.
 pod_setup() {
-  local backend="$1" images="$2" models="$3" other
-  # The pod of an environment `llm` would have the name of a container of the default one.
-  [[ ! "$ENVIRONMENT" =~ (^|-)(orchestrator|llm|vision|nlp|data-processor|shell|inside|pod)$ ]] ||
-    die_usage "the environment's name is $ENVIRONMENT, which ends as a container's does" "Take another name, as ${ENVIRONMENT}s."
+  local backend="$1" images="$2" models="$3" other name
   [[ "$ENVIRONMENT" != dev ]] || die_usage "dev is the development pod's name" "Start that one: ./scripts/deploy.sh start --dev"
   update_recover "$backend"
   if [[ -n "$images" ]]; then
@@ -92,7 +87,7 @@ pod_setup() {
     build_images || exit 1 # it has said why
   else
     # shellcheck disable=SC2153 # images.sh has them
-    pod_images_exist || die "there are not all images: $(printf 'localhost/ai-semble/%s:latest ' "${IMAGES[@]}")" \
+    pod_images_exist || die "there are not all images: $(for name in "${IMAGES[@]}"; do image "$name"; done | tr '\n' ' ')" \
       "Load them (podman load --input FILE), or build them: ./scripts/setup.sh without --no-images"
   fi
   if ! pod_is_running "$backend"; then pod_label_volumes "$(has_selinux_module && echo all)"; fi

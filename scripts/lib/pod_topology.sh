@@ -19,6 +19,9 @@ pod_fit_topology() {
   podman network rm "$PREFIX-inside" >/dev/null 2>&1 || true
 }
 
+# pod_slice - the part of the host that all processes of an environment share; the default one has none
+pod_slice() { if is_named "$ENVIRONMENT"; then echo "ai-semble-${ENVIRONMENT//-/_}.slice"; fi; }
+
 # pod_remove_containers - those that are left without a pod
 pod_remove_containers() {
   local left
@@ -30,7 +33,8 @@ pod_remove_containers() {
 # pod_user SERVICE - who the service's user is, by the numbers of `podman unshare`
 pod_user() {
   local unit="$QUADLET_FOLDER/$PREFIX-$1.container" found=
-  if [[ -e "$unit" ]]; then found="$(sed -n "s/^UIDMap=$POD_USER:\([0-9]*\):1$/\1/p" "$unit")"; fi
+  if [[ -e "$QUADLET_FOLDER/$PREFIX.pod" ]]; then unit="$QUADLET_FOLDER/$PREFIX.pod"; fi
+  if [[ -e "$unit" ]]; then found="$(sed -nE "s/^(UIDMap=|PodmanArgs=.*--uidmap=)$POD_USER:([0-9]*):1$/\2/p" "$unit")"; fi
   echo "${found:-$POD_USER}"
 }
 

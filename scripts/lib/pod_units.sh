@@ -8,6 +8,7 @@ pod_render() {
   shift 2
   # The variable is the normal pod's; not given, the port stays as it was.
   if [[ "$ENVIRONMENT" == dev ]]; then port=''; fi
+  if is_named "$ENVIRONMENT"; then port="${DEFINITION[port]-}"; fi
   if [[ -z "$port" ]] && "${backend}_is_installed"; then port="$("${backend}_port")"; fi
   if [[ -n "$port" ]]; then options+=(--port "$port"); fi
   if [[ "$(gpu_state)" == usable ]]; then options+=(--gpu); fi
@@ -15,10 +16,11 @@ pod_render() {
     options+=(--selinux)
     if has_selinux_module; then options+=(--selinux-module); fi
   fi
-  if [[ -d "$(config_home)/ai-semble" ]]; then mounts+=(--volume "$(config_home)/ai-semble:/etc/ai-semble:ro,z"); fi
+  mapfile -t -O "${#options[@]}" options < <(environment_options)
+  if [[ -d "$CONFIG_FOLDER" ]]; then mounts+=(--volume "$CONFIG_FOLDER:/etc/ai-semble:ro,z"); fi
   in_image "$POD_BASE" --network none --user root "${mounts[@]}" -- ai-semble units render \
     --backend "$backend" --podman "$(podman_version)" \
-    --limits "$(pod_limits)" --config-dir "$(config_home)/ai-semble" --output /out "${options[@]}" "$@"
+    --limits "$(pod_limits)" --config-dir "$CONFIG_FOLDER" --output /out "${options[@]}" "$@"
 }
 
 # pod_install BACKEND [RENDER_OPTION...] - render the units and put them where systemd looks
@@ -88,7 +90,7 @@ put_units() {
   [[ ! -e "$folder/$settings" ]] || put_staged "$("${backend}_place" "$settings")"
 }
 
-# pod_install_profiles - what the system calls of each service are; all environments of this user share them
+# pod_install_profiles - what the system calls of each service are, as its images need them
 pod_install_profiles() {
   local profile status=0
   for profile in "$CHECKOUT"/security/seccomp/*.json; do

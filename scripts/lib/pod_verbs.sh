@@ -50,7 +50,7 @@ pod_domains() { pod_installed "$1" | xargs -r -d '\n' grep -hsoE 'ai_semble_[a-z
 # pod_wait BACKEND - until all are healthy; fails when that will not come, or not in time
 pod_wait() {
   local backend="$1" began=$SECONDS asked unready before='' shown
-  trap 'say; say "Interrupted; the services go on starting: ./scripts/deploy.sh status"; exit 130' INT
+  trap 'say; say "Interrupted; the services go on starting: ./scripts/deploy.sh status$(environment_words)"; exit 130' INT
   while ((SECONDS - began < POD_START_LIMIT_S)); do
     asked=$SECONDS
     unready="$("${backend}_unready")"
@@ -138,11 +138,13 @@ pod_remove_units() {
   mapfile -t units < <("$1_units")
   while IFS= read -r file; do rm -f "$file"; done < <(pod_installed "$1")
   mapfile -t made < <("$1_made")
-  if pod_is_last; then
+  if pod_owns_models || pod_is_last; then
     rm -f "$QUADLET_FOLDER/$POD_MODELS.volume"
-    rm -rf "$SECCOMP_FOLDER"
     made+=("$POD_MODELS-volume.service")
   fi
+  if pod_owns_images; then rm -rf "$SECCOMP_FOLDER"; fi
+  # systemd makes the one above it, and leaves it.
+  if is_named "$ENVIRONMENT" && ! compgen -G "$UNIT_FOLDER/ai-semble-*.slice" >/dev/null; then made+=(ai-semble.slice); fi
   # Were they still active, the next pod would find no network.
   if ((${#made[@]})); then systemctl --user stop "${made[@]}" 2>/dev/null || true; fi
   # A unit that failed is listed even without its file.
@@ -153,6 +155,12 @@ pod_remove_units() {
 
 # pod_is_last - whether this user has no other environment
 pod_is_last() { [[ -z "$(pod_environments | sed "/ $ENVIRONMENT\$/d")" ]]; }
+
+# pod_owns_images - whether nobody else needs its images and profiles
+pod_owns_images() { is_named "$ENVIRONMENT" || pod_is_last; }
+
+# pod_owns_models - the same of its models; those that are shared go with the default environment
+pod_owns_models() { if is_named "$ENVIRONMENT"; then [[ "$POD_MODELS" == "$PREFIX-models" ]]; else pod_is_last; fi; }
 
 # pod_belongings WITH_DATA - a line `KIND NAME` for all that is there of this environment; data only when asked
 pod_belongings() {
@@ -165,9 +173,10 @@ pod_belongings() {
     done
     if podman secret inspect "$PREFIX-token" >/dev/null; then echo "secret $PREFIX-token"; fi
     if podman volume exists "$PREFIX-token"; then echo "volume $PREFIX-token"; fi
-    # Images and models are shared by all environments of this user.
-    if pod_is_last; then podman images --format '{{.Repository}}:{{.Tag}}' | sed -n 's#^localhost/ai-semble/#image &#p'; fi
-    if pod_is_last; then (cd "$SECCOMP_FOLDER" && printf 'profile %s\n' *); fi
+    if pod_owns_images; then
+      podman images --format '{{.Repository}}:{{.Tag}}' | sed -n "s#^localhost/$IMAGES_OF/#image &#p"
+      (cd "$SECCOMP_FOLDER" && printf 'profile %s\n' *)
+    fi
     if [[ -n "$1" ]]; then pod_volumes | sed 's/^/volume /'; fi
   } 2>/dev/null || true
 }
@@ -175,7 +184,7 @@ pod_belongings() {
 # pod_volumes - what this environment keeps: its data and jobs, and the models when it is the last one
 pod_volumes() {
   local name volumes=("$PREFIX-data" "$PREFIX-state")
-  if pod_is_last; then volumes+=("$POD_MODELS"); fi
+  if pod_owns_models; then volumes+=("$POD_MODELS"); fi
   for name in "${volumes[@]}"; do
     if podman volume exists "$name" 2>/dev/null; then echo "$name"; fi
   done
@@ -198,10 +207,33 @@ pod_in_words() {
 
 # pod_uninstall CONFIRMED WITH_DATA - take away what setup and start made, be it whole or not; data stay unless asked
 pod_uninstall() {
-  local confirmed="$1" with_data="$2" there left what kind name volumes
+  local confirmed="$1" with_data="$2" there left what volumes
   there="$(pod_belongings "$with_data")"
   what="$(pod_in_words <<<"$there")"
   ask "$confirmed" "Remove of the environment $ENVIRONMENT: $what?"
+  pod_take_away "$with_data"
+  left="$(pod_belongings "$with_data")"
+  [[ -z "$left" ]] || die "$(pod_in_words <<<"$left") could not be removed" "The lines above say why; then run it again."
+  say "Removed $what"
+  if ! pod_owns_images; then
+    say "Kept, since other environments use them: the images and models"
+  elif ! pod_owns_models; then
+    say "Kept, since other environments use them: the models"
+  fi
+  mapfile -t volumes < <(pod_volumes)
+  if ((${#volumes[@]})); then
+    say "Kept the volumes ${volumes[*]}; away with them, too: podman volume rm ${volumes[*]}"
+  fi
+  if [[ -d "$CONFIG_FOLDER" ]]; then say "Kept your settings: $CONFIG_FOLDER"; fi
+  if is_named "$ENVIRONMENT"; then say "Away with all of it: ./scripts/deploy.sh env delete $ENVIRONMENT"; fi
+  # Layers without a name may be another project's, too.
+  if pod_is_last; then say "Kept what builds have left; away with it, of all projects: podman image prune"; fi
+}
+
+# pod_take_away WITH_DATA - end it, and remove all of it that is there; data only when asked
+pod_take_away() {
+  local there kind name
+  there="$(pod_belongings "$1")"
   pod_disable
   # Quadlet's units are kube's, and more.
   pod_end quadlet
@@ -214,17 +246,6 @@ pod_uninstall() {
       *) podman "$kind" rm --force "$name" ;;
     esac >/dev/null || true
   done <<<"$there"
-  left="$(pod_belongings "$with_data")"
-  [[ -z "$left" ]] || die "$(pod_in_words <<<"$left") could not be removed" "The lines above say why; then run it again."
-  say "Removed $what"
-  if ! pod_is_last; then say "Kept, since other environments use them: the images and models"; fi
-  mapfile -t volumes < <(pod_volumes)
-  if ((${#volumes[@]})); then
-    say "Kept the volumes ${volumes[*]}; away with them, too: podman volume rm ${volumes[*]}"
-  fi
-  if [[ -d "$(config_home)/ai-semble" ]]; then say "Kept your settings: $(config_home)/ai-semble"; fi
-  # Layers without a name may be another project's, too.
-  if pod_is_last; then say "Kept what builds have left; away with it, of all projects: podman image prune"; fi
 }
 
 # ask CONFIRMED QUESTION - go on only when somebody said yes

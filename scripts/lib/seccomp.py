@@ -147,8 +147,26 @@ shell of the development pod has Podman's own.
 {common}
 
 Some are allowed with certain arguments only: `socket` for TCP and within the container, `clone` without new
-namespaces, `prctl` and `ioctl` by a list. Starting a program is allowed in all of them, since the question whether a
-service is healthy is asked by programs within its container.
+namespaces, `prctl` and `ioctl` by a list, `seccomp` to give up more.
+
+## Starting programs
+
+A profile has to allow it: Podman sets the filter before it starts the service, and the question whether a service is
+healthy is asked by programs within its container. So what starts no programs gives that up by itself, with a filter of
+its own that refuses `execve` and `execveat` with EPERM, and stays, also in what it forks
+([`programs.py`](../../containers/base/src/ai_semble/programs.py)):
+
+| process | gives it up |
+| --- | --- |
+| orchestrator, vision, nlp | when it begins, before it opens anything |
+| llm: the process of llama.cpp | before it reads a model |
+| data-processor: the process that workers are forked from, and they | before it is given data |
+| llm and data-processor: the service, which starts these | no; AppArmor allows it Python only |
+
+Other threads are bound as well, and what Podman starts in the container is not. It holds in embedded mode, too, on
+x86-64 and ARM64; the log says `programs_given_up`, or `programs_not_given_up` and why, as on a kernel without seccomp,
+where the service goes on as before. To see it: `Seccomp_filters` in `/proc/1/status` of the container is one more than
+in that of a program that `podman exec` starts.
 
 ## What is never allowed
 

@@ -75,6 +75,8 @@ _IOCTL = {
     "FIONCLEX": 0x5450,
     "FIOCLEX": 0x5451,
 }
+# seccomp(2): SECCOMP_SET_MODE_FILTER with TSYNC and SPEC_ALLOW, as ai_semble/programs.py calls it.
+_SET_MODE_FILTER, _ALL_THREADS = 1, 5
 _INTERFACE = {"SIOCGIFNAME": 0x8910, "SIOCGIFINDEX": 0x8933}
 
 
@@ -130,6 +132,12 @@ COMMON = (
     Group.of("TCP", "socket", is_(0, _AF_INET), masked(1, _TYPE, _STREAM)),
     Group.of("TCP", "socket", is_(0, _AF_INET6), masked(1, _TYPE, _STREAM)),
     *_each("prctl", 0, _PRCTL, "names of threads, ends of children, fewer rights"),
+    Group.of(
+        "what starts no programs gives up that it can",
+        "seccomp",
+        is_(0, _SET_MODE_FILTER),
+        is_(1, _ALL_THREADS),
+    ),
     *_each("ioctl", 1, _IOCTL, "blocking, inheritance, and a terminal for who looks inside"),
 )
 

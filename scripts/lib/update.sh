@@ -317,7 +317,7 @@ update_probe() {
   local backend="$1" services="$2" options service section
   shift 2
   options=("$@" --name "$PREFIX-probe" --replace --env "AI_SEMBLE_ENVIRONMENT__NAME=$ENVIRONMENT")
-  options+=(--volume "$(config_home)/ai-semble:/etc/ai-semble:ro,z")
+  options+=(--volume "$CONFIG_FOLDER:/etc/ai-semble:ro,z")
   for service in "${POD_SERVICES[@]}"; do
     # Its section of the settings; data-processor's is `data`.
     section="${service%-*}"

@@ -7,6 +7,8 @@ source "$(dirname "$0")/../lib/changes.sh"
 SOURCE="$CHECKOUT/security/apparmor"
 TARGET=/etc/apparmor.d
 LOADED=/sys/kernel/security/apparmor/profiles
+# The same, a folder each, which everybody may see.
+PROFILES=/sys/kernel/security/apparmor/policy/profiles
 
 step_install() {
   local name wanted=()
@@ -25,22 +27,32 @@ step_install() {
 }
 
 step_status() {
-  local name number=0 there=0 differ=() enforced
+  local name number=0 there=0 enforced differ=()
   is_on || { layer absent "this kernel has no AppArmor, or does not use it" && return; }
   for name in $(names); do
     number=$((number + 1))
     if [[ -e "$TARGET/$name" ]]; then there=$((there + 1)); fi
     if unlike "$SOURCE/$name" "$TARGET/$name"; then differ+=("$name"); fi
   done
+  enforced="$(enforced)"
   if ((there == 0)); then
     layer off "on, without profiles of Ai-semble"
   elif ((${#differ[@]})); then
     layer old "$TARGET: not as in this checkout: ${differ[*]}"
-  elif ((EUID == 0)) && enforced="$(grep -cE '^ai-semble-[a-z-]+ \(enforce\)' "$LOADED")" && ((enforced < number - 1)); then
-    layer off "$enforced of $((number - 1)) profiles are enforced"
+  elif ((enforced < number - 1)); then
+    layer off "$TARGET has the profiles; the kernel enforces $enforced of $((number - 1))"
   else
-    layer on "$((number - 1)) profiles in $TARGET"
+    layer on "$enforced profiles in $TARGET, all enforced"
   fi
+}
+
+# enforced - how many profiles of this checkout the kernel enforces; a number stands behind the name of each
+enforced() {
+  local file number=0
+  for file in "$SOURCE"/ai-semble-*; do
+    if cat "$PROFILES/$(basename "$file")".*/mode 2>/dev/null | grep -x enforce >/dev/null; then number=$((number + 1)); fi
+  done
+  echo "$number"
 }
 
 is_on() { [[ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" == Y ]]; }

@@ -125,8 +125,19 @@ is_open_in_firewalld() {
   "${FIREWALLD[@]}" --query-port="$3/tcp" >/dev/null 2>&1
 }
 
+# ufw has one rule for a port and protocol: a new one would take the place of its owner's, and be gone after closing.
 open_ufw() {
-  if ufw show added 2>/dev/null | grep "^ufw allow $1/tcp\( comment .*\)\?$" >/dev/null; then
+  local rules foreign first
+  rules="$(ufw_rules "$1")" || {
+    ((EUID != 0)) || die "ufw does not say which rules it has" "sudo ufw show added says why."
+    note "only root can read the rules of ufw: sudo ./scripts/install-security.sh --dry-run --open-port $1"
+  }
+  foreign="$(grep -v '^ufw allow ' <<<"$rules" || true)"
+  if [[ -n "$foreign" ]]; then
+    first="${foreign%%$'\n'*}" first="${first%% comment *}"
+    die "ufw has a rule of its owner's for port $1, which stays: ${foreign//$'\n'/, }" \
+      "If it may go: sudo ufw delete ${first#ufw }; then run this again."
+  elif [[ -n "$rules" ]]; then
     note "it is open already"
   else
     record ufw "$1"
@@ -134,7 +145,22 @@ open_ufw() {
   fi
 }
 
-undo_ufw() { run ufw delete allow "$1/tcp"; }
+undo_ufw() {
+  local ours="ufw allow $1/tcp comment 'ai-semble'" there
+  there="$(ufw_rules "$1")" || there="$ours"
+  if [[ "$there" == "$ours" ]]; then
+    run ufw delete allow "$1/tcp"
+  else
+    note "ufw has another rule for port $1 by now, or none, so nothing is closed"
+  fi
+}
+
+# ufw_rules PORT - those that one for this port and everybody would replace
+ufw_rules() {
+  local added
+  added="$(ufw show added 2>/dev/null)" || return
+  grep -E "^ufw [a-z]+ (log |log-all )?$1/tcp( comment .*)?$" <<<"$added" || true
+}
 
 # What the rules are, and how the place is found, stands in nftables.awk. It is found anew whenever the rules are loaded.
 open_nftables() {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
+from pathlib import PurePosixPath
 
 import pytest
 
@@ -16,7 +18,14 @@ QUADLETS = "containers/base/src/ai_semble/render/quadlet.py"
 TABLE = "containers/base/src/ai_semble/render/table.py"
 ROOTLESS = "Its user is an id of the user namespace that owns nothing; no capabilities, no new privileges"
 READ_ONLY = "The root is read-only; it writes to its own volume and to memory"
-OWN_NAMESPACES = "Process, mount, user and IPC namespaces of its own"
+OWN_NAMESPACES = "Process and mount namespaces of its own"
+
+PROGRAMS = (
+    "/opt/ai-semble/bin/python",
+    "/usr/bin/evil",
+    "/etc/passwd",
+    "/etc/ai-semble/ai-semble.toml",
+)
 
 KERNEL = "import ctypes; libc = ctypes.CDLL(None, use_errno=True); "
 SAY = "; print(r, ctypes.get_errno())"
@@ -38,6 +47,23 @@ for child in children:
     os.waitpid(child, 0)
 """
 
+NAMESPACES = "import os; print(*[os.readlink('/proc/self/ns/' + kind) for kind in ('pid', 'mnt', 'user')])"
+# The number and the command line of each process that there is; one may end meanwhile.
+PROCESSES = """
+import os
+from pathlib import Path
+for number in filter(str.isdigit, os.listdir("/proc")):
+    try:
+        words = Path("/proc", number, "cmdline").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        continue
+    print(number, ascii(words.split(chr(0))))
+"""
+# Who asks to be traced, which the kernel alone always grants.
+TRACED = (
+    "import ctypes; l = ctypes.CDLL(None, use_errno=True); print(l.ptrace(0, 0, 0, 0), ctypes.get_errno())"
+)
+
 each_service = pytest.mark.parametrize("service", list(SERVICES))
 
 
@@ -58,6 +84,19 @@ def inside(pod: PodWorld, service: str, script: str) -> str:
     line = shlex.join(["podman", "exec", container(service), PYTHON, "-c", script])
     done = pod.host.run(line, check=False, timeout=60 * pod.host.slowness + 60)
     return done.stdout + done.stderr
+
+
+def processes_seen(pod: PodWorld, service: str) -> dict[int, str]:
+    """The command line of each process that there is for a service's container, by the number that it has there."""
+    lines = inside(pod, service, PROCESSES).splitlines()
+    return {int(number): words for number, _, words in (line.partition(" ") for line in lines)}
+
+
+def options_of(path: str, mounts: Sequence[Sequence[str]]) -> list[str]:
+    """How what a file lies on is mounted, by the lines of /proc/mounts, of which a later one covers others."""
+    above = {str(folder) for folder in (PurePosixPath(path), *PurePosixPath(path).parents)}
+    place = max((mount[1] for mount in mounts if mount[1] in above), key=len)
+    return [mount[3] for mount in mounts if mount[1] == place][-1].split(",")
 
 
 def refused(said: str) -> bool:
@@ -88,10 +127,23 @@ def test_it_cannot_read_what_is_roots(pod: PodWorld, service: str) -> None:
 )
 @each_service
 def test_it_sees_only_its_own_processes(pod: PodWorld, service: str) -> None:
-    count = "import os; print(len([n for n in os.listdir('/proc') if n.isdigit()]))"
-    assert int(inside(pod, service, count)) < 60
-    own = pod.processes()[service]
-    assert "False" in inside(pod, service, f"import os; print(os.path.exists('/proc/{own}') and {own} > 60)")
+    seen = processes_seen(pod, service)
+    assert any(container(service) in words for words in seen.values()), seen
+    for other in set(SERVICES) - {service}:
+        assert not [words for words in seen.values() if container(other) in words], other
+
+
+@attack(
+    threat="It and another service, or the host, are in one namespace of processes or files",
+    control=OWN_NAMESPACES,
+    file=QUADLETS,
+)
+def test_no_two_services_share_processes_or_files(pod: PodWorld) -> None:
+    of_all = {service: inside(pod, service, NAMESPACES).split() for service in SERVICES}
+    host = of_all["the host"] = pod.host.run("cd /proc/self/ns && readlink pid mnt user").stdout.split()
+    processes, files, users = zip(*of_all.values(), strict=True)
+    assert len(set(processes)) == len(set(files)) == len(SERVICES) + 1, of_all
+    assert users.count(host[2]) == 1, "the users of a service are those of the host"
 
 
 @attack(
@@ -132,13 +184,13 @@ def test_the_data_of_one_service_are_not_in_another(pod: PodWorld) -> None:
 @attack(threat="It plants something in its own programs", control=READ_ONLY, file=QUADLETS)
 @each_service
 def test_it_cannot_change_its_own_programs(pod: PodWorld, service: str) -> None:
-    for path in (
-        "/opt/ai-semble/bin/python",
-        "/usr/bin/evil",
-        "/etc/passwd",
-        "/etc/ai-semble/ai-semble.toml",
-    ):
+    for path in PROGRAMS:
         assert refused(inside(pod, service, f"open('{path}', 'a').write('x')")), path
+    # These files are root's: they could not be written to on a root that is writable, either.
+    told = inside(pod, service, "print(open('/proc/mounts').read().strip())")
+    mounts = [line.split() for line in told.splitlines()]
+    for path in PROGRAMS:
+        assert "ro" in options_of(path, mounts), path
 
 
 @attack(threat="It poisons a model that others open", control="Models are mounted read-only", file=TABLE)
@@ -193,11 +245,10 @@ def test_it_opens_no_raw_socket(pod: PodWorld, kind: str) -> None:
 
 @attack(threat="It traces or kills a process of another service", control=OWN_NAMESPACES, file=QUADLETS)
 def test_it_cannot_trace_or_kill_a_sibling(pod: PodWorld) -> None:
-    sibling = pod.processes()["llm"]
-    kill = f"import os, signal; os.kill({sibling}, signal.SIGKILL)"
-    assert "ProcessLookupError" in inside(pod, "nlp", kill)
-    attach = f"import ctypes; l = ctypes.CDLL(None, use_errno=True); print(l.ptrace(16, {sibling}, 0, 0))"
-    assert inside(pod, "nlp", attach).strip() == "-1"
+    siblings = [number for number, words in processes_seen(pod, "nlp").items() if container("llm") in words]
+    for number in (*siblings, pod.processes()["llm"]):
+        assert "ProcessLookupError" in inside(pod, "nlp", f"import os; os.kill({number}, 0)"), number
+    assert inside(pod, "nlp", TRACED).split()[0] == "-1"
 
 
 @attack(

@@ -180,7 +180,7 @@ def test_what_was_passed_on_to_loopback_needs_a_key(door: Exposed, header: str) 
 
 @attack(
     threat="A guesser of keys says with each guess that it is somebody else (X-Forwarded-For)",
-    control="Only a proxy that is named is believed; the address of the connection is locked out",
+    control="Only a proxy that is named is believed; wrong keys are counted for the address of the connection",
     file=OUTSIDE,
 )
 def test_a_forged_address_does_not_escape_the_lock_out(door: Exposed) -> None:

@@ -91,6 +91,8 @@ def test_through_the_proxy_a_key_is_needed_and_suffices(proxied: Proxied) -> Non
         assert answer.status_code == 200
         assert "strict-transport-security" in answer.headers
         assert friend.get("/jobs", headers={"Host": "other.example"}).status_code == 403
+        pretended = {"Host": "other.example", "X-Forwarded-Host": "gpu-box.example"}
+        assert friend.get("/jobs", headers=pretended).status_code == 403
 
 
 def test_a_client_behind_the_proxy_cannot_say_who_it_is(proxied: Proxied) -> None:

@@ -10,6 +10,7 @@ import json
 import os
 import select
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -21,7 +22,7 @@ from tests.hosts import cgroups, emulator, register
 from tests.hosts.building import alone, home, keep_home, root_of, write
 from tests.hosts.network import Network
 from tests.hosts.recipes import CACHE, HOSTS, HostRecipe, VmRecipe
-from tests.hosts.requirements import SYSTEM_PATH
+from tests.hosts.requirements import DEVICES, SYSTEM_PATH
 
 NSPAWN_BOOTS_AGAIN = 133
 # The default of `deploy.sh start`.
@@ -95,6 +96,7 @@ def _prepare(order: Order, network: Network, run_folder: Path) -> None:
         else:
             # Not on an overlay: Podman's own overlays need a real file system below them.
             subprocess.run(["cp", "--archive", str(begins_as), f"{run_folder}/home"], check=True)
+            _make_devices(run_folder / "devices")
 
 
 def _resolver() -> str:
@@ -140,9 +142,19 @@ def _command(recipe: HostRecipe, machine: str, run_folder: Path) -> list[str]:
         "systemd-nspawn", f"--directory={root}", f"--bind={run_folder}/home:/home", "--boot",
         f"--machine={machine}", "--register=no", "--keep-unit",
         # A network of its own: see network.py.
-        "--network-veth", "--resolv-conf=off", "--capability=all", "--private-users=no", "--bind=/dev/fuse",
-        "--bind=/dev/net/tun", "--system-call-filter=add_key keyctl bpf perf_event_open",
+        "--network-veth", "--resolv-conf=off", "--capability=all", "--private-users=no",
+        *(f"--bind={run_folder}/devices{device}:{device}" for device in DEVICES),
+        "--system-call-filter=add_key keyctl bpf perf_event_open",
     ]  # fmt: skip
+
+
+def _make_devices(folder: Path) -> None:
+    """Nodes of its own: those of the machine may be root's alone, and their modes are not ours to change."""
+    for device in DEVICES:
+        node = folder / device.removeprefix("/")
+        node.parent.mkdir(parents=True, exist_ok=True)
+        os.mknod(node, stat.S_IFCHR, Path(device).stat().st_rdev)
+        node.chmod(0o666)
 
 
 def _patience(recipe: HostRecipe) -> str:

@@ -7,14 +7,14 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from ai_semble.topology import DATA, LLM, ORCHESTRATOR, SERVICES, UPSTREAMS
 from tests.hosts.environment import Installed, reachable
-from tests.hosts.pod_world import container
+from tests.hosts.pod_world import PYTHON, container
+from tests.machine.reaching import connected, looked_up
 from tests.support.attacks import attack
 from tests.support.pictures import photo
 
@@ -23,6 +23,13 @@ QUADLET = "containers/base/src/ai_semble/render/quadlet.py"
 SCRIPT = "scripts/lib/pod_topology.sh"
 INSIDE = "ai-semble-inside"
 OWNER_OF_MODELS = 10001
+# A path that is open to everybody who is heard at all.
+ASK = """
+import socket, sys
+with socket.create_connection((sys.argv[1], 8080), 5) as connection:
+    connection.sendall(b"GET /health/live HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n")
+    print(connection.recv(12).decode())
+"""
 VOLUME = "~/.local/share/containers/storage/volumes/ai-semble-data/_data"
 # A file of the user's: when the topology was changed.
 RESTARTED = "restarted"
@@ -85,20 +92,10 @@ def as_user(running: Installed, user: int, command: str) -> bool:
     return running.host.run(line, check=False).returncode == 0
 
 
-def connected(running: Installed, service: str, address: str, port: int) -> bool:
-    line = f"timeout 3 bash -c 'exec 3<>/dev/tcp/{address}/{port}'"
-    done = running.host.run(
-        shlex.join(["podman", "exec", container(service), "bash", "-c", line]), check=False
-    )
-    return done.returncode == 0
-
-
-def looked_up(running: Installed, service: str) -> bool:
-    """Whether a container finds the address that the host found its packages at."""
-    name = urlsplit(running.host.recipe.mirror).hostname
-    assert name
-    look = shlex.join(["podman", "exec", container(service), "getent", "hosts", name])
-    return running.host.run(look, check=False).returncode == 0
+def answered(running: Installed, service: str, address: str) -> bool:
+    """Whether the orchestrator answers to a request of another container."""
+    ask = shlex.join(["podman", "exec", container(service), PYTHON, "-c", ASK, address])
+    return running.host.run(ask, check=False).stdout.strip() == "HTTP/1.1 200"
 
 
 def test_all_four_services_answer_through_the_orchestrator(
@@ -157,13 +154,25 @@ def test_only_the_orchestrator_is_on_both_networks(apart: Installed) -> None:
 def test_no_service_behind_the_orchestrator_reaches_another_machine(
     apart: Installed, shared_files: tuple[Path, str], service: str
 ) -> None:
-    place = urlsplit(shared_files[1])
-    assert place.hostname
-    assert place.port
-    assert connected(apart, ORCHESTRATOR.name, place.hostname, place.port)
-    assert not connected(apart, service, place.hostname, place.port)
+    assert connected(apart, ORCHESTRATOR.name, shared_files[1])
+    assert not connected(apart, service, shared_files[1])
     assert looked_up(apart, ORCHESTRATOR.name)
     assert not looked_up(apart, service)
+
+
+@attack(
+    threat="It sends data away in a URL that it has the orchestrator fetch, or reads jobs and datasets through it",
+    control='`network.topology = "network"`: the orchestrator hears nobody from a network that it is on',
+    file="containers/base/src/ai_semble/neighbours.py",
+)
+@pytest.mark.parametrize("service", UPSTREAMS)
+def test_no_service_is_answered_by_the_orchestrator(apart: Installed, service: str) -> None:
+    name = container(ORCHESTRATOR.name)
+    told = json.loads(apart.host.run(f"podman inspect {name}").stdout)
+    networks = told[0]["NetworkSettings"]["Networks"].values()
+    for address in (f"{name}.dns.podman", *(one["IPAddress"] for one in networks)):
+        assert answered(apart, ORCHESTRATOR.name, address), "it answers to itself"
+        assert not answered(apart, service, address)
 
 
 @attack(

@@ -381,6 +381,58 @@ def test_firewalld_is_opened_for_now_and_for_later_in_the_zone_of_each_outer_int
         assert f"# left closed: {zone}, " in answer.stdout
 
 
+def test_the_port_that_is_opened_unnamed_is_said(shell: Shell) -> None:
+    assert "it was 8443" in run(shell, "--open-port", "--dry-run").stderr
+    assert "it was" not in run(shell, "--open-port", "9443", "--dry-run").stderr
+
+
+def ufw(shell: Shell, command: str, *rules: str) -> subprocess.CompletedProcess[str]:
+    """What a dry run of the step does where these rules were added before."""
+    shell.stub("ufw", "#!/bin/sh\ncat <<'END'\n" + "\n".join(("Added user rules:", *rules)) + "\nEND\n")
+    return within(shell, command, *AS_A_USER, step="firewall")
+
+
+@pytest.mark.parametrize(
+    ("rule", "to_delete"),
+    [
+        ("ufw limit 8443/tcp", "limit 8443/tcp"),
+        ("ufw deny 8443/tcp comment 'not yet'", "deny 8443/tcp"),
+        ("ufw reject log 8443/tcp", "reject log 8443/tcp"),
+    ],
+)
+def test_ufw_keeps_a_rule_of_its_owner_s_that_opening_would_replace(
+    shell: Shell, rule: str, to_delete: str
+) -> None:
+    answer = ufw(shell, "open_ufw 8443", "ufw allow 22/tcp", rule)
+    assert answer.returncode == 1
+    assert answer.stdout == ""
+    assert f"which stays: {rule}\n" in answer.stderr
+    assert f"sudo ufw delete {to_delete};" in answer.stderr
+
+
+def test_ufw_is_opened_beside_rules_of_other_ports_protocols_and_senders_and_once(shell: Shell) -> None:
+    others = (
+        "ufw limit 22/tcp",
+        "ufw deny 8443/udp",
+        "ufw deny 8443",
+        "ufw deny out 8443/tcp",
+        "ufw deny 18443/tcp",
+        "ufw deny from 192.0.2.1 to any port 8443 proto tcp",
+    )
+    opening = "ufw allow 8443/tcp comment ai-semble\n"
+    assert ufw(shell, "open_ufw 8443", *others).stdout == opening
+    for there in ("ufw allow 8443/tcp", "ufw allow log 8443/tcp comment 'mine'"):
+        assert ufw(shell, "open_ufw 8443", there).stdout == "# it is open already\n"
+
+
+def test_ufw_is_closed_only_by_the_rule_that_opened_it(shell: Shell) -> None:
+    assert ufw(shell, "undo_ufw 8443", "ufw allow 8443/tcp comment 'ai-semble'").stdout == (
+        "ufw delete allow 8443/tcp\n"
+    )
+    for rules in ((), ("ufw limit 8443/tcp",), ("ufw allow 8443/tcp comment 'mine'",)):
+        assert ufw(shell, "undo_ufw 8443", *rules).stdout.startswith("# ufw has another rule"), rules
+
+
 def take_ids_back(shell: Shell, user: str, ids: Path, *as_whom: str) -> subprocess.CompletedProcess[str]:
     """What a dry run of --uninstall does about a range of this user's."""
     ids.write_text(f"{user}:100000:65536\n", encoding="utf-8")
@@ -388,11 +440,13 @@ def take_ids_back(shell: Shell, user: str, ids: Path, *as_whom: str) -> subproce
     return within(shell, f"undo_range {user} {ids} 100000", *as_whom)
 
 
-def within(shell: Shell, command: str, *as_whom: str) -> subprocess.CompletedProcess[str]:
-    """A command of the step about subordinate ids."""
-    step = str(CHECKOUT / "scripts/security/subuid.sh")
+def within(
+    shell: Shell, command: str, *as_whom: str, step: str = "subuid"
+) -> subprocess.CompletedProcess[str]:
+    """A command of a step, by default the one about subordinate ids."""
+    file = str(CHECKOUT / f"scripts/security/{step}.sh")
     return subprocess.run(
-        [*as_whom, "bash", "-c", f'source "$0" status >/dev/null; {command}', step],
+        [*as_whom, "bash", "-c", f'source "$0" status >/dev/null; {command}', file],
         env={"PATH": f"{shell.bin}:/usr/bin:/bin", "SECURITY_DRY": "yes", "SECURITY_USER": ""},
         capture_output=True,
         text=True,

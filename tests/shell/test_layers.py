@@ -20,6 +20,7 @@ PROFILES = sorted(path.name for path in (CHECKOUT / "security" / "apparmor").glo
 # Which types the kernel knows: what is written to `context` is refused, or not.
 WITHOUT_MODULE = f"mkdir -p {SELINUX}/context"
 WITH_MODULE = f"mkdir -p {SELINUX}; touch {SELINUX}/context"
+LACK = "/etc/apparmor.d has the profiles; the kernel enforces"
 INSTALL = "sudo ./scripts/install-security.sh"
 
 
@@ -113,6 +114,33 @@ def test_status_tells_a_policy_that_is_missing_from_a_kernel_without(
     shell.stub("semodule", "#!/bin/sh\n")
     words = with_kernel(shell, files, "scripts/install-security.sh", "--status", "--user", "nobody")
     assert said in words.splitlines()
+
+
+# A copy of /etc, to put the profiles there.
+PROFILE_FILES = "/etc/apparmor.d"
+INSTALLED = f"""cp --recursive /etc /sys/fs/etc 2>/dev/null || true
+mount --bind /sys/fs/etc /etc
+mkdir -p {PROFILE_FILES}/abstractions
+cp security/apparmor/ai-semble-* {PROFILE_FILES}
+cp security/apparmor/abstractions/* {PROFILE_FILES}/abstractions"""
+
+
+@pytest.mark.parametrize(
+    ("kernel", "said"),
+    [
+        (apparmor(others="enforce"), "on      6 profiles in /etc/apparmor.d, all enforced"),
+        (apparmor(others="enforce", ai_semble_llm="complain"), f"off     {LACK} 5 of 6"),
+        (apparmor(others="complain"), f"off     {LACK} 0 of 6"),
+        (apparmor(others=""), f"off     {LACK} 0 of 6"),
+        (f"{apparmor(others='')}; rm -r {LOADED}", f"off     {LACK} 0 of 6"),
+    ],
+    ids=["all", "all but one", "complaining", "not loaded", "unreadable"],
+)
+def test_profiles_that_lie_there_are_on_only_when_the_kernel_enforces_them(
+    shell: Shell, kernel: str, said: str
+) -> None:
+    words = with_kernel(shell, f"{kernel}\n{INSTALLED}", "scripts/security/apparmor.sh", "status")
+    assert words == f"apparmor    {said}\n"
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def test_separate_containers_are_an_environment_too_and_are_taken_away_as_a_pod_
     unit.write_text("PublishPort=127.0.0.1:18080:8080\n", encoding="utf-8")
     host.have("network", "ai-semble", "ai-semble-inside")
     listed = host.shell.run("deploy.sh", "list").stdout.splitlines()[1:]
-    assert [(name, backend, port) for name, backend, _, port in map(str.split, listed)] == [
+    assert [(name, backend, port) for name, backend, _, port, *_ in map(str.split, listed)] == [
         ("default", "quadlet", "18080")
     ]
     answer = host.shell.run("deploy.sh", "uninstall", "--yes")

@@ -16,7 +16,7 @@ case "$1 $2" in
   pull*) [ "$3" != "{missing}" ] || {{ echo "{complaint}" >&2; exit 125; }} ;;
   image\\ inspect) [ "$3" != --format ] && if [ "$3" = "{missing}" ]; then echo "{old}"; else echo "{new}"; fi ;;
   image\\ exists | container*) ;;
-  network\\ inspect) echo {internal} ;;
+  network\\ inspect) echo {network} ;;
 esac
 """
 NEW = "2.0.0  sha256:a sha256:b "
@@ -47,7 +47,7 @@ def update(
     pod: Shell,
     missing: str = "none",
     old: str = "",
-    internal: str = "false",
+    network: str = "false true",
     complaint: str = "no such host",
 ) -> subprocess.CompletedProcess[str]:
     pod.stub(
@@ -57,7 +57,7 @@ def update(
             missing=f"{FROM}/{missing}:2",
             old=old,
             new=NEW,
-            internal=internal,
+            network=network,
             complaint=complaint,
         ),
     )
@@ -120,7 +120,13 @@ def test_changed_settings_are_taken_by_a_restart_first(pod: Shell) -> None:
 
 def test_a_network_that_is_not_as_the_units_say_is_made_anew_by_a_restart_first(pod: Shell) -> None:
     """The units were written for other settings by setup.sh, while the pod ran."""
-    assert_refused(pod, update(pod, internal="true"))
+    assert_refused(pod, update(pod, network="true false"))
+    unit = pod.folder / ".config/containers/systemd/ai-semble/ai-semble.network"
+    unit.write_text("[Network]\nInternal=true\n", encoding="utf-8")
+    (pod.folder / "told").write_text("", encoding="utf-8")
+    # One without a way out that still asks for names, as they were made before.
+    assert_refused(pod, update(pod, network="true true"))
+    assert "the settings have changed" not in update(pod, network="true false").stderr
 
 
 def assert_refused(pod: Shell, answer: subprocess.CompletedProcess[str]) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 _X86_64 = 0xC000003E
 
 
-def number_of(call: str) -> int:
-    """The number of a call on this machine. Raises ValueError for one that it does not have."""
-    number = int(ctypes.CDLL("libseccomp.so.2").seccomp_syscall_resolve_name(call.encode()))
+def number_of(call: str, architecture: int = 0) -> int:
+    """The number of a call, on this machine or by the kernel's mark of another. Raises ValueError if there is none."""
+    library = ctypes.CDLL("libseccomp.so.2")
+    number = int(library.seccomp_syscall_resolve_name_arch(architecture, call.encode()))
     if number < 0:
         raise ValueError(f"there is no system call {call} here")
     return number

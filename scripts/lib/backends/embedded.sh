@@ -4,7 +4,14 @@
 EMBEDDED_VENV="$(data_home)/embedded/venv"
 
 # What these functions run is Python; it says itself what is wrong, and ends with 0, 1 or 2.
-embedded_run() { "$EMBEDDED_VENV/bin/ai-semble" "$@"; }
+embedded_run() {
+  # Another environment than the default one has a file of settings of its own, which says its ports.
+  if [[ -z "${AI_SEMBLE_CONFIG-}" && "${DEFINITION[backend]-}" == embedded ]]; then
+    AI_SEMBLE_CONFIG="$CONFIG_FOLDER/ai-semble.toml" "$EMBEDDED_VENV/bin/ai-semble" "$@"
+  else
+    "$EMBEDDED_VENV/bin/ai-semble" "$@"
+  fi
+}
 
 embedded_is_installed() { [[ -x "$EMBEDDED_VENV/bin/ai-semble" ]]; }
 
@@ -64,6 +71,9 @@ embedded_port() { embedded_run embedded port 2>/dev/null || embedded_run config 
 # embedded_uninstall CONFIRMED WITH_DATA - the packages and logs; models, data and jobs stay unless asked
 embedded_uninstall() {
   local confirmed="$1" with_data="$2" what="the packages of the embedded mode"
+  if [[ "${DEFINITION[backend]-}" == embedded ]]; then
+    die_usage "uninstall removes the packages of all embedded environments" "This one alone: ./scripts/deploy.sh env delete $ENVIRONMENT"
+  fi
   if [[ -n "$with_data" ]]; then what+=", its models, data and jobs"; fi
   ask "$confirmed" "Remove $what?"
   embedded_run embedded down

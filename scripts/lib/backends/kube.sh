@@ -52,8 +52,14 @@ kube_make_secret() {
 # kube_prepare - what `podman kube play` expects to be there
 kube_prepare() {
   local options=()
-  if kube_is_internal; then options+=(--internal); fi
-  podman network exists "$PREFIX" || podman network create ${options[@]+"${options[@]}"} "$PREFIX" >/dev/null
+  # Before aardvark-dns 1.11, Podman's name server asks others for names even there.
+  if kube_is_internal; then options+=(--internal --disable-dns); fi
+  if podman network exists "$PREFIX"; then return; fi
+  # Else the host of all networks hands packets from one to the other.
+  podman network create --opt isolate=true ${options[@]+"${options[@]}"} "$PREFIX" >/dev/null 2>&1 ||
+    podman network create ${options[@]+"${options[@]}"} "$PREFIX" >/dev/null
+  pod_networks_are_isolated ||
+    say "This Podman does not keep networks apart: other pods of yours reach the port of $PREFIX. A newer one does."
 }
 
 kube_made() { :; }

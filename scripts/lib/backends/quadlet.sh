@@ -21,11 +21,12 @@ quadlet_files() {
   local name
   printf '%s\n' "$PREFIX".{network,pod,target,pod.service,settings} "$PREFIX"-{data,state}.volume \
     "$PREFIX"-{healthy,pod}.service "$PREFIX-inside.network"
+  pod_slice
   for name in "${POD_SERVICES[@]}" shell; do echo "$PREFIX-$name.container"; done
 }
 quadlet_place() {
   case "$1" in
-    *.service | *.target) echo "$UNIT_FOLDER/$1" ;;
+    *.service | *.target | *.slice) echo "$UNIT_FOLDER/$1" ;;
     *) echo "$QUADLET_FOLDER/$1" ;;
   esac
 }
@@ -56,7 +57,10 @@ quadlet_prepare() {
 }
 
 # quadlet_made - the units, active without the pod, of what stands behind it
-quadlet_made() { printf "$PREFIX-%s.service\n" network inside-network data-volume state-volume; }
+quadlet_made() {
+  printf "$PREFIX-%s.service\n" network inside-network data-volume state-volume
+  pod_slice
+}
 
 # quadlet_unready - the services that Podman does not find healthy, which is what systemd waits for
 quadlet_unready() {

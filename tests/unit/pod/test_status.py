@@ -76,6 +76,24 @@ def test_where_other_machines_come_in_is_said_when_they_may() -> None:
     found = survey_of([*lines[:at], "exposed 192.0.2.7:8443\n", *lines[at:]])
     assert "open to others  192.0.2.7:8443, with a key\n" in screen(found)
     assert found.document()["exposed"] == "192.0.2.7:8443"
+    assert "--open-port" not in screen(found)
+
+
+@pytest.mark.parametrize(
+    ("exposed", "command"),
+    [
+        ("192.0.2.7:9443", "install-security.sh --open-port 9443\n"),
+        ("[2001:db8::7]:9443", "install-security.sh --open-port 9443\n"),
+        ("127.0.0.1:9443", ""),
+        ("[::1]:9443", ""),
+    ],
+)
+def test_another_port_than_the_usual_is_named_for_the_firewall(exposed: str, command: str) -> None:
+    lines = stream(ALL, environment())
+    at = lines.index("port 8080\n") + 1
+    shown = screen(survey_of([*lines[:at], f"exposed {exposed}\n", *lines[at:]]))
+    assert command in shown
+    assert ("--open-port" in shown) == bool(command)
 
 
 def survey_of(lines: list[str]) -> Survey:
@@ -126,6 +144,13 @@ def test_after_a_start_there_is_something_to_paste(environment_name: str) -> Non
     *_, line = text.splitlines()
     assert shlex.split(line)[3] == "http://localhost:18080/ai/llm/completion"
     assert ("podman exec -it ai-semble-dev-shell bash" in text) == (environment_name == "dev")
+
+
+@pytest.mark.parametrize(("name", "option"), [("default", ""), ("dev", " --dev"), ("lab", " --env lab")])
+def test_what_to_type_is_about_the_environment_that_is_shown(name: str, option: str) -> None:
+    units = dict.fromkeys(SERVICES, "ActiveState=inactive\nSubState=dead")
+    text = screen(replace(survey_of(stream([], None, units)), environment=name))
+    assert f"Start it: ./scripts/deploy.sh start{option}\n" in text
 
 
 def confinement_line(*sections: list[str]) -> str:

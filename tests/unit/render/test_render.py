@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
 
 from ai_semble.errors import InvalidConfiguration
-from ai_semble.render.commands import parse_limits, write
+from ai_semble.render.commands import parse_cpus, parse_gpus, parse_limits, parse_size, write
 from ai_semble.render.keys import entries
 from ai_semble.render.quadlet import files as quadlets
-from ai_semble.render.variants import Backend, Controller, Environment, Exposed, Host, Topology, Version
+from ai_semble.render.variants import (
+    Backend,
+    Controller,
+    Environment,
+    Exposed,
+    Host,
+    Limits,
+    Topology,
+    Version,
+)
 from ai_semble.topology import SERVICES
 
 from .variants import GOLDENS, VARIANTS, read
@@ -25,6 +35,9 @@ def test_a_rendering_is_what_its_golden_folder_says(name: str) -> None:
 
 def test_there_is_no_golden_folder_without_a_variant() -> None:
     assert {path.name for path in GOLDENS.iterdir()} == set(VARIANTS)
+
+
+SECOND = "ai-semble-research"
 
 
 def values(text: str, key: str) -> list[str]:
@@ -55,8 +68,81 @@ def test_the_development_pod_publishes_every_service_on_loopback() -> None:
 
 
 def test_two_environments_share_nothing_but_the_models() -> None:
-    one, other = quadlets(Host(), Environment()), quadlets(Host(), Environment("research", 8180))
+    one, other = quadlets(Host(), Environment()), quadlets(Host(), Environment("research", 8180, number=1))
     assert set(one) & set(other) == {"ai-semble-models.volume"}
+    for key in ("Image", "Secret", "SeccompProfile", "Network", "Pod", "ContainerName", "VolumeName"):
+        values_of = [{v for text in files.values() for v in values(text, key)} for files in (one, other)]
+        shared = values_of[0] & values_of[1]
+        assert shared == ({"ai-semble-models"} if key == "VolumeName" else set()), key
+    folders = [
+        values(text, "Volume")[0]
+        for text in (one["ai-semble-llm.container"], other[f"{SECOND}-llm.container"])
+    ]
+    assert folders == ["%E/ai-semble:/etc/ai-semble:ro", f"%E/{SECOND}:/etc/ai-semble:ro"]
+
+
+def test_models_of_ones_own_leave_those_of_the_others_alone() -> None:
+    files = quadlets(Host(), Environment("research", 8180, number=1, private_models=True))
+    assert "ai-semble-models.volume" not in files
+    assert values(files[f"{SECOND}-models.volume"], "VolumeName") == [f"{SECOND}-models"]
+    assert f"{SECOND}-models.volume:/var/lib/ai-semble-models:ro" in files[f"{SECOND}-llm.container"]
+
+
+@pytest.mark.parametrize("topology", Topology)
+def test_no_two_environments_have_a_user_of_the_host_in_common(topology: Topology) -> None:
+    def users(number: int) -> set[int]:
+        made = Environment("a", number=number, topology=topology)
+        return {made.user(container) for container in range(5 if topology is Topology.NETWORK else 1)}
+
+    assert not any(users(one) & users(other) for one in range(20) for other in range(one))
+    second = quadlets(Host(), Environment("research", 8180, number=1, topology=topology))
+    first, name = (
+        (f"{SECOND}-orchestrator.container", "UIDMap=10001:")
+        if topology == "network"
+        else (f"{SECOND}.pod", "--uidmap=10001:")
+    )
+    assert f"{name}20006:1" in second[first]
+
+
+@pytest.mark.parametrize("version", [Version(5, 0), Version(5, 6)])
+def test_no_network_hands_packets_to_another(version: Version) -> None:
+    for environment in (Environment(), Environment.of("default", source="/src"), APART):
+        networks = [
+            text for file, text in quadlets(Host(version), environment).items() if file.endswith(".network")
+        ]
+        assert all(values(text, "Options") == ["isolate=strict"] for text in networks)
+
+
+def test_an_environment_has_its_part_of_the_host_and_no_service_is_told_of_more() -> None:
+    limits = Limits(memory_mib=2560, cpus=1.5)
+    files = quadlets(Host(), Environment("big-lab", 8180, number=1, limits=limits))
+    slice_text = files["ai-semble-big_lab.slice"]
+    assert values(slice_text, "MemoryMax") == ["2560M"]
+    assert values(slice_text, "CPUQuota") == ["150%"]
+    assert "PodmanArgs=--memory=2560m" in files["ai-semble-big-lab-llm.container"]
+    assert "PodmanArgs=--cpus=1.5" in files["ai-semble-big-lab-llm.container"]
+    for file, text in files.items():
+        if file.endswith((".container", ".pod")):
+            assert values(text, "Slice") == ["ai-semble-big_lab.slice"]
+
+
+def test_a_part_of_the_host_has_no_limit_that_the_host_does_not_delegate() -> None:
+    environment = Environment("lab", 8180, number=1, limits=Limits(memory_mib=2560, cpus=1.5))
+    text = quadlets(Host(limits=frozenset()), environment)["ai-semble-lab.slice"]
+    assert text.endswith("[Slice]\n")
+
+
+def test_the_default_environment_is_in_no_part_of_the_host_that_holds_others() -> None:
+    assert not [text for text in quadlets(Host(), Environment()).values() if "Slice=" in text]
+
+
+@pytest.mark.parametrize(
+    ("gpu", "devices"), [("all", ["nvidia.com/gpu=all"]), ("1", ["nvidia.com/gpu=1"]), ("none", [])]
+)
+def test_two_environments_can_have_different_gpus(gpu: str, devices: list[str]) -> None:
+    files = quadlets(Host(gpu=True), Environment("lab", 8180, number=1, gpu=gpu))
+    assert values(files["ai-semble-lab-llm.container"], "AddDevice") == devices
+    assert not values(files["ai-semble-lab-nlp.container"], "AddDevice")
 
 
 APART = Environment(topology=Topology.NETWORK, exposed=Exposed("192.168.1.5"))
@@ -167,5 +253,24 @@ def test_what_is_no_version_is_refused_with_a_hint(text: str) -> None:
 def test_limits_are_read_from_words() -> None:
     assert parse_limits("none") == frozenset()
     assert parse_limits("cpu, memory") == {Controller.CPU, Controller.MEMORY}
-    with pytest.raises(InvalidConfiguration, match="io"):
-        parse_limits("cpu,io")
+    with pytest.raises(InvalidConfiguration, match="net"):
+        parse_limits("cpu,net")
+    assert (parse_size(""), parse_size("1536m"), parse_size("8G")) == (None, 1536, 8192)
+    assert (parse_cpus(""), parse_cpus("4"), parse_cpus("1.5")) == (None, 4, 1.5)
+
+
+@pytest.mark.parametrize(
+    ("read", "text"),
+    [
+        (parse_size, "8"),
+        (parse_size, "0g"),
+        (parse_cpus, "0"),
+        (parse_cpus, "many"),
+        (parse_gpus, "0,1"),
+        (parse_gpus, ""),
+    ],
+)
+def test_what_is_no_limit_is_refused_with_a_hint(read: Callable[[str], object], text: str) -> None:
+    with pytest.raises(InvalidConfiguration) as raised:
+        read(text)
+    assert raised.value.hint

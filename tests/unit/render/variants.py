@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ai_semble.render.rendering import render
-from ai_semble.render.variants import Controller, Environment, Exposed, Host, Topology, Version
+from ai_semble.render.variants import Controller, Environment, Exposed, Host, Limits, Topology, Version
 
 GOLDENS = Path(__file__).with_name("goldens")
 REPOSITORY = Path(__file__).parents[3]
 
 _DEFAULT = Environment()
 _NONE: frozenset[Controller] = frozenset()
+SECOND = Environment("research", 8180, number=1, limits=Limits(memory_mib=2560, cpus=1.5))
 _MEMORY = frozenset({Controller.MEMORY, Controller.PIDS})
 
 
@@ -43,7 +44,12 @@ VARIANTS = {
         Host(Version(5, 4), limits=_NONE, selinux=True),
         Environment.of("default", source="/home/you/ai-semble"),
     ),
-    "podman-5.4-second-environment": Variant(Host(Version(5, 4)), Environment("research", 8180)),
+    "podman-5.4-second-environment": Variant(Host(Version(5, 4)), SECOND),
+    "podman-5.4-second-environment-network": Variant(
+        Host(Version(5, 4), limits=_NONE, gpu=True),
+        Environment("big-lab", 8190, number=2, gpu="1", private_models=True, topology=Topology.NETWORK),
+    ),
+    "podman-4.3-second-environment": Variant(Host(Version(4, 3)), SECOND),
     "podman-5.4-exposed": Variant(Host(Version(5, 4)), Environment(exposed=Exposed("192.168.1.5", 443))),
     "podman-5.5-gpu": Variant(Host(Version(5, 5), gpu=True)),
     "podman-5.6-selinux": Variant(Host(Version(5, 6), selinux=True)),

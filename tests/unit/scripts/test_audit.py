@@ -19,6 +19,7 @@ SOUND = {"name": "anyio", "version": "4.0.0", "vulns": []}
 FAULT = {"id": "PYSEC-2027-1", "aliases": ["CVE-2027-1"], "fix_versions": ["2.0.1"], "description": "x"}
 FAULTY = {"name": "yarl", "version": "2.0.0", "vulns": [FAULT]}
 UNKNOWN = {"name": "idna", "skip_reason": "Dependency not found on PyPI"}
+AT_FIRST = [f"unknown-{number:02}" for number in range(10)]
 FOUND = Finding("yarl", "2.0.0", ("PYSEC-2027-1", "CVE-2027-1"), ("2.0.1",))
 
 
@@ -36,7 +37,7 @@ def stands_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, says: Any = ""
 def test_a_vulnerable_pin_fails_and_is_named_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stands_in(tmp_path, monkeypatch, says=[SOUND, FAULTY, FAULTY, UNKNOWN])
+    stands_in(tmp_path, monkeypatch, says=[SOUND, FAULTY, FAULTY])
     assert audit.main() == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("vulnerable: yarl 2.0.0: PYSEC-2027-1, CVE-2027-1; mended in 2.0.1; upgrade with")
@@ -45,9 +46,21 @@ def test_a_vulnerable_pin_fails_and_is_named_once(
 def test_sound_pins_pass_without_a_word(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stands_in(tmp_path, monkeypatch, says=[SOUND, UNKNOWN])
+    stands_in(tmp_path, monkeypatch, says=[SOUND])
     assert audit.main() == 0
     assert capsys.readouterr().err == ""
+
+
+def test_pins_that_nobody_knows_are_named_beside_what_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    many = [{**UNKNOWN, "name": f"unknown-{number:02}"} for number in range(13)]
+    for unknown, named in (([UNKNOWN, UNKNOWN], "idna"), (many, f"{', '.join(AT_FIRST)} and 3 more")):
+        stands_in(tmp_path, monkeypatch, says=[SOUND, FAULTY, *unknown])
+        assert audit.main() == 1
+        said, vulnerable = capsys.readouterr().err.splitlines()
+        assert said.startswith(f"not audited: {named}: ")
+        assert vulnerable.startswith("vulnerable: yarl 2.0.0")
 
 
 @pytest.mark.parametrize(

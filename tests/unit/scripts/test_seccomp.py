@@ -16,11 +16,12 @@ from seccomp_table import REFUSED
 from seccomp_table import SERVICES as TABLE
 from tests.support.system_calls import allowed_by_default, is_known, number_of
 
+SET_MODE_FILTER, TSYNC, SPEC_ALLOW = 1, 1, 4
 NEVER = """
 ptrace process_vm_readv process_vm_writev pidfd_getfd kcmp mount umount2 move_mount open_tree pivot_root chroot unshare
 setns clone3 keyctl add_key request_key bpf perf_event_open io_uring_setup io_uring_enter io_uring_register userfaultfd
 open_by_handle_at kexec_load kexec_file_load init_module finit_module delete_module personality reboot swapon mknod
-execveat memfd_create setuid setgid setgroups capset seccomp splice
+execveat memfd_create setuid setgid setgroups capset splice
 """
 
 
@@ -46,6 +47,15 @@ def test_what_is_not_named_is_refused(service: str) -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
+def test_a_filter_may_be_added_and_nothing_else_be_asked_of_seccomp(service: str) -> None:
+    rules = profile(service)["syscalls"]
+    assert isinstance(rules, list)
+    (rule,) = (rule for rule in rules if "seccomp" in rule["names"])
+    conditions = {(one["index"], one["op"], one["value"]) for one in rule["args"]}
+    assert conditions == {(0, "SCMP_CMP_EQ", SET_MODE_FILTER), (1, "SCMP_CMP_EQ", TSYNC | SPEC_ALLOW)}
+
+
+@pytest.mark.parametrize("service", SERVICES)
 def test_a_profile_allows_at_most_half_of_what_podmans_own_does(service: str) -> None:
     text = (seccomp.PROFILES / f"{service}.json").read_text(encoding="utf-8")
     assert 0 < allowed_by_default(text) <= len(allowed(service)) <= min(seccomp.PODMAN_ALLOWS.values()) / 2
@@ -59,7 +69,7 @@ def test_every_name_is_one_of_a_system_call() -> None:
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_unit_names_the_profile_of_its_service(service: str) -> None:
     unit = quadlets(Host(), Environment("research", 8180))[f"ai-semble-research-{service}.container"]
-    assert f"SeccompProfile=%E/containers/ai-semble/seccomp/{service}.json" in unit.splitlines()
+    assert f"SeccompProfile=%E/containers/ai-semble/seccomp-research/{service}.json" in unit.splitlines()
     made = kube(Host(Version(4, 3)), Environment())
     annotation = f"container.seccomp.security.alpha.kubernetes.io/{service}: localhost/{service}.json"
     assert annotation in map(str.strip, made["ai-semble.yaml"].splitlines())

@@ -23,6 +23,7 @@ from ai_semble import problems
 from ai_semble.context import adopt_request_id
 from ai_semble.errors import AiSembleError, HeadTooLarge, MalformedRequest
 from ai_semble.logs import get_logger
+from ai_semble.neighbours import TurnsAway, nobody
 
 log = get_logger(__name__)
 MOST_HEAD_BYTES = 64 * 1024
@@ -107,9 +108,18 @@ class Connections:
     one has not come as far as that: it does not speak TLS yet.
     """
 
-    def __init__(self, service: str, *, most_idle: int, most_slow: int, client_timeout_s: float) -> None:
+    def __init__(
+        self,
+        service: str,
+        *,
+        most_idle: int,
+        most_slow: int,
+        client_timeout_s: float,
+        turns_away: TurnsAway = nobody,
+    ) -> None:
         self.service = service
         self.client_timeout_s = client_timeout_s
+        self.turns_away = turns_away
         self.idle = Waiting(most_idle)
         self.slow = Waiting(most_slow)
         self.shaking = Waiting(max(1, most_idle // _SHAKING_OF_IDLE))
@@ -199,6 +209,12 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        peer, here = (address[0] if address else "" for address in (self.client, self.server))
+        if self._all.turns_away(peer, here):
+            log.warning("turned_away", client=peer)
+            self._ends = True
+            transport.abort()
+            return
         self._put()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -15,12 +15,13 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from ai_semble import telemetry
+from ai_semble import programs, telemetry
 from ai_semble.config import Config
 from ai_semble.exposure import open_door
 from ai_semble.handshake import TlsServer
 from ai_semble.listening import address_of, is_in_our_image, refuse_open_address
 from ai_semble.logs import configure_logs, get_logger
+from ai_semble.neighbours import whom_to_turn_away
 from ai_semble.outside import OutsideDoor
 from ai_semble.protocol import BoundedProtocol, Connections
 from ai_semble.secrets import TOKEN_VARIABLE, ensure_token
@@ -40,6 +41,7 @@ def serve(service: str, config: Config) -> None:
     """Listen and answer; returns after SIGTERM or SIGINT, when the running requests have ended."""
     telemetry.switch_off()
     configure_logs(service, config.logs.level)
+    give_up_programs(service)
     refuse_open_address(config, in_container=is_in_our_image())
     most_files = allow_many_connections()
     runtime = create_runtime(service, config)
@@ -53,6 +55,7 @@ def serve(service: str, config: Config) -> None:
         most_idle=min(_IDLE, most_files // 4),
         most_slow=max(1, min(places, most_files) // 2),
         client_timeout_s=config.server.client_timeout_s * (1 if is_public else _PATIENCE_WITH_THE_GATEWAY),
+        turns_away=whom_to_turn_away(config, service),
     )
     settings = _settings(app, connections, config, address_of(config, service), config.port_of(service))
     get_logger(__name__).info("serving", host=settings.host, port=settings.port, pid=os.getpid())
@@ -145,6 +148,16 @@ class Server(uvicorn.Server):
         if isinstance(self._app, ServiceApp):
             self._app.begin_stop()
         await super().shutdown(sockets)
+
+
+def give_up_programs(service: str) -> None:
+    """Before anything is imported or opened that somebody could take this process over by."""
+    if SERVICES[service].starts_programs:
+        return
+    if why_not := programs.give_up():
+        get_logger(__name__).warning("programs_not_given_up", reason=why_not)
+    else:
+        get_logger(__name__).info("programs_given_up")
 
 
 def allow_many_connections() -> int:

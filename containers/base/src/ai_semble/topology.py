@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Service:
-    """One service: its name everywhere, its port, and the function that makes its application."""
+    """One service: its name everywhere, its port, and the function that makes its application.
+
+    One that starts no programs gives up that it can.
+    """
 
     name: str
     title: str
     port: int
     factory: str
+    starts_programs: bool = False
 
     @property
     def program(self) -> str:
@@ -34,10 +38,12 @@ class Service:
 
 
 ORCHESTRATOR = Service("orchestrator", "Orchestrator", 8080, "orchestrator.app:create_app")
-LLM = Service("llm", "Large language model", 8081, "ai_services.llm.app:create_app")
+LLM = Service("llm", "Large language model", 8081, "ai_services.llm.app:create_app", starts_programs=True)
 VISION = Service("vision", "Vision", 8082, "ai_services.vision.app:create_app")
 NLP = Service("nlp", "Natural language processing", 8083, "ai_services.nlp.app:create_app")
-DATA = Service("data-processor", "Data processing", 8084, "data_processor.app:create_app")
+DATA = Service(
+    "data-processor", "Data processing", 8084, "data_processor.app:create_app", starts_programs=True
+)
 
 SERVICES = {service.name: service for service in (ORCHESTRATOR, LLM, VISION, NLP, DATA)}
 UPSTREAMS = {name: service for name, service in SERVICES.items() if service is not ORCHESTRATOR}

@@ -9,9 +9,12 @@ from rich.table import Table
 from rich.text import Text
 
 from ai_semble.display import MB, STYLES, model_lines, show_first_call, span
+from ai_semble.listening import is_loopback
 from ai_semble.pod.confinement import in_words
 from ai_semble.pod.survey import DEPLOY, Seen, Survey
+from ai_semble.render.variants import EXPOSED_PORT
 
+OPEN_PORT = "sudo ./scripts/install-security.sh --open-port"
 _WORDS = {**STYLES, "running": "", "silent": "bold red"}
 
 
@@ -101,6 +104,10 @@ def doors(found: Survey) -> Iterator[Text]:
     """Where other machines come in, when they may."""
     if found.exposed:
         yield Text.assemble((f"{'open to others':<16}", "dim"), f"{found.exposed}, with a key")
+        address, _, port = found.exposed.rpartition(":")
+        if port != str(EXPOSED_PORT) and not is_loopback(address.strip("[]")):
+            # The script, which root runs, does not read the user's settings.
+            yield Text(f"{'':<16}if a firewall is on: {OPEN_PORT} {port}", "dim")
 
 
 def troubles(found: Survey) -> Iterator[Text]:
@@ -113,4 +120,10 @@ def troubles(found: Survey) -> Iterator[Text]:
 
 
 def _option(found: Survey) -> str:
-    return " --dev" if found.environment == "dev" else ""
+    match found.environment:
+        case "default":
+            return ""
+        case "dev":
+            return " --dev"
+        case name:
+            return f" --env {name}"

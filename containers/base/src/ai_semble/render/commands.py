@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +12,17 @@ import typer
 from ai_semble.errors import InvalidConfiguration
 from ai_semble.loading import load_config
 from ai_semble.render.rendering import render
-from ai_semble.render.variants import Backend, Controller, Environment, Exposed, Host, Topology, Version
+from ai_semble.render.variants import (
+    ALL_GPUS,
+    Backend,
+    Controller,
+    Environment,
+    Exposed,
+    Host,
+    Limits,
+    Topology,
+    Version,
+)
 
 app = typer.Typer(help="Write the units of an environment.", no_args_is_help=True)
 
@@ -39,25 +51,40 @@ def write(
         bool, typer.Option("--selinux-module", help="It has the module ai_semble, too.")
     ] = False,
     limits: Annotated[
-        str, typer.Option(help="Controllers that the host delegates: cpu,memory,pids, some of them, or none.")
+        str,
+        typer.Option(help="Controllers that the host delegates: cpu,io,memory,pids, some of them, or none."),
     ] = "cpu,memory,pids",
     config_dir: Annotated[
         str, typer.Option(help="The configuration folder on the host (only for kube).")
     ] = Host.config_dir,
+    number: Annotated[
+        int, typer.Option(min=0, help="Which of its user's environments it is; the default one is 0.")
+    ] = 0,
+    memory: Annotated[str, typer.Option(help="Memory of all services together: 8g, 1536m.")] = "",
+    cpus: Annotated[str, typer.Option(help="Processors of all services together: 4, 1.5.")] = "",
+    gpus: Annotated[str, typer.Option(help="Which GPUs: all, none, an index or a UUID.")] = ALL_GPUS,
+    private_models: Annotated[
+        bool, typer.Option("--private-models", help="It has models of its own.")
+    ] = False,
 ) -> None:
     """Write all files of an environment. What it reaches, and who reaches it, stands in the configuration."""
     config = load_config()
     expose = config.expose
-    # All environments of a user have the same settings, and two cannot have the same port.
-    is_exposed = expose.address and environment == "default" and not dev
-    exposed = Exposed(expose.address, expose.port) if is_exposed else None
-    made = Environment.of(
-        environment,
-        port,
-        dev,
-        exposed=exposed,
-        internal=config.network.egress == "none",
-        topology=Topology(config.network.topology),
+    # The development pod has the settings of the default environment, and two cannot have the same port.
+    exposed = Exposed(expose.address, expose.port) if expose.address and not dev else None
+    made = replace(
+        Environment.of(
+            environment,
+            port,
+            dev,
+            exposed=exposed,
+            internal=config.network.egress == "none",
+            topology=Topology(config.network.topology),
+        ),
+        number=number,
+        limits=Limits(parse_size(memory), parse_cpus(cpus)),
+        gpu=parse_gpus(gpus),
+        private_models=private_models,
     )
     host = Host(
         podman=Version.parse(podman or _DEFAULT_VERSIONS[backend]),
@@ -88,5 +115,35 @@ def parse_limits(text: str) -> frozenset[Controller]:
         return frozenset(Controller(word) for word in words)
     except ValueError as error:
         raise InvalidConfiguration(
-            f"{text!r} names a controller that has no limit here", hint="Use cpu, memory and pids, or none."
+            f"{text!r} names a controller that has no limit here",
+            hint="Use cpu, io, memory and pids, or none.",
         ) from error
+
+
+def parse_size(text: str) -> int | None:
+    """MiB, from `8g` or `1536m`; nothing is no limit. Raises InvalidConfiguration."""
+    if not text:
+        return None
+    found = re.fullmatch(r"([1-9][0-9]{0,6})([mg])", text, re.IGNORECASE)
+    if found is None:
+        raise InvalidConfiguration(f"{text!r} is no amount of memory", hint="Such as 8g or 1536m.")
+    return int(found[1]) * (1024 if found[2] in "gG" else 1)
+
+
+def parse_cpus(text: str) -> float | None:
+    """From `4` or `1.5`; nothing is no limit. Raises InvalidConfiguration."""
+    if not text:
+        return None
+    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,2})?", text) or not float(text):
+        raise InvalidConfiguration(f"{text!r} is no number of processors", hint="Such as 4 or 1.5.")
+    return float(text)
+
+
+def parse_gpus(text: str) -> str:
+    """What NVIDIA calls its devices: all, an index, a UUID; or none. Raises InvalidConfiguration."""
+    if not re.fullmatch(r"all|none|[0-9]{1,3}|(?:GPU|MIG)-[0-9A-Fa-f-]{8,64}", text):
+        raise InvalidConfiguration(
+            f"{text!r} is no GPU",
+            hint="Use all, none, an index as 0, or a UUID as `nvidia-smi -L` prints it.",
+        )
+    return text

@@ -76,7 +76,7 @@ KEYS: dict[str, dict[str, Key]] = {
         "ExitPolicy": Key(Version(5, 6), "--exit-policy={}"),
     },
     "Volume": {"VolumeName": _ALWAYS},
-    "Network": {"Internal": _ALWAYS, "NetworkName": _ALWAYS},
+    "Network": dict.fromkeys(("DisableDNS", "Internal", "NetworkName", "Options"), _ALWAYS),
     "Quadlet": {"DefaultDependencies": Key(Version(5, 3), optional=True)},
 }
 

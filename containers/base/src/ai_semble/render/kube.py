@@ -9,13 +9,12 @@ from collections.abc import Iterator, Mapping
 
 from ai_semble.render import systemd
 from ai_semble.render.headers import drop_in, header
-from ai_semble.render.settings import settings
+from ai_semble.render.settings import seccomp_folder, settings
 from ai_semble.render.table import (
     CONFIG,
     CONTAINERS,
     HEALTHY,
     RHYTHM,
-    SECCOMP,
     SECRETS,
     SHELL,
     SOURCE,
@@ -47,7 +46,7 @@ def files(host: Host, environment: Environment) -> dict[str, str]:
     return {
         f"{environment.prefix}.yaml": _document(host, environment),
         f"{environment.prefix}-pod.service": _pod_service(host, environment),
-    } | systemd.files(environment, kube=True)
+    } | systemd.files(host, environment, kube=True)
 
 
 def _document(host: Host, environment: Environment) -> str:
@@ -91,7 +90,7 @@ def _container(host: Host, environment: Environment, container: Container) -> Ma
     variables = settings(environment, container) | {"AI_SEMBLE_TOKEN_FILE": f"{SECRETS}/{TOKEN_NAME}"}
     return {
         "name": container.service.name,
-        "image": container.image,
+        "image": environment.image(container.service.name),
         "imagePullPolicy": "Never",
         **_command(environment, container),
         **published,
@@ -104,7 +103,7 @@ def _container(host: Host, environment: Environment, container: Container) -> Ma
             "timeoutSeconds": RHYTHM.timeout_s,
             "failureThreshold": RHYTHM.retries,
         },
-        **_limits(host, container),
+        **_limits(host, environment, container),
         "volumeMounts": list(_mounts(host, environment, container, container.service.name)),
     }
 
@@ -123,14 +122,14 @@ def _shell(host: Host, environment: Environment) -> Mapping[str, Value]:
     variables = settings(environment, SHELL) | {"AI_SEMBLE_TOKEN_FILE": f"{SECRETS}/{TOKEN_NAME}"}
     return {
         "name": "shell",
-        "image": "localhost/ai-semble/base:latest",
+        "image": environment.image("base"),
         "imagePullPolicy": "Never",
         # Bash hears SIGTERM only between two commands; `sleep`, as the first process, never.
         "args": ["bash", "-c", "trap exit TERM; while true; do sleep 1; done"],
         "workingDir": SOURCE,
         "env": [{"name": name, "value": value} for name, value in variables.items()],
         "securityContext": _CONFINEMENT,
-        **_limits(host, SHELL),
+        **_limits(host, environment, SHELL),
         "volumeMounts": [*_mounts(host, environment, SHELL, "shell")],
     }
 
@@ -144,12 +143,14 @@ def _domain(host: Host, container: Container) -> Mapping[str, Value]:
     return {"seLinuxOptions": {"type": container.domain}} if host.selinux_module else {}
 
 
-def _limits(host: Host, container: Container) -> Mapping[str, Value]:
+def _limits(host: Host, environment: Environment, container: Container) -> Mapping[str, Value]:
     limits: dict[str, Value] = {}
     if Controller.MEMORY in host.limits:
-        limits["memory"] = f"{container.memory_gib}Gi"
+        memory = container.memory_mib(environment.limits)
+        limits["memory"] = f"{memory // 1024}Gi" if memory % 1024 == 0 else f"{memory}Mi"
     if Controller.CPU in host.limits:
-        limits["cpu"] = container.cpus
+        cpus = container.processors(environment.limits)
+        limits["cpu"] = int(cpus) if cpus == int(cpus) else f"{round(cpus * 1000)}m"
     return {"resources": {"limits": limits}} if limits else {}
 
 
@@ -221,8 +222,8 @@ StartLimitIntervalSec=0
 Environment=PODMAN_SYSTEMD_UNIT=%n
 Environment=AI_SEMBLE_POD=%E/containers/ai-semble/{prefix}.yaml
 ExecStartPre=podman {play} --replace --network {environment.network} --log-driver journald \\
-  --seccomp-profile-root {SECCOMP} ${{AI_SEMBLE_POD}}
-ExecStartPre=bash -c 'until {_all_healthy(environment)}; do sleep 1; done'
+  --seccomp-profile-root {seccomp_folder(environment)} ${{AI_SEMBLE_POD}}
+{_slice_limits(host, environment)}ExecStartPre=bash -c 'until {_all_healthy(environment)}; do sleep 1; done'
 # Podman restarts what ends. What hung may be left down, or half stopped, so it is stopped and started here.
 # The target is up while all are healthy. What was removed behind Podman's back ends this, and all is made again.
 ExecStart=bash -c '{_watch(environment)}'
@@ -237,6 +238,16 @@ Restart=always
 RestartSec={RHYTHM.restart_s}
 """
     )
+
+
+def _slice_limits(host: Host, environment: Environment) -> str:
+    """Podman 4 is not told in which slice a pod is; it makes one, which can be given the limits afterwards."""
+    pairs = " ".join(systemd.slice_limits(host, environment))
+    if not pairs:
+        return ""
+    path = f"podman pod inspect --format {{{{.CgroupPath}}}} {environment.prefix}"
+    command = f'systemctl --user set-property --runtime "$$(basename "$$({path})")" {pairs}'
+    return f"ExecStartPre=-bash -c '{command.replace('%', '%%')}'\n"
 
 
 def _all_healthy(environment: Environment) -> str:

@@ -7,14 +7,12 @@ from collections.abc import Iterable, Iterator
 from ai_semble.render import systemd
 from ai_semble.render.headers import drop_in, header
 from ai_semble.render.keys import entries
-from ai_semble.render.settings import settings
+from ai_semble.render.settings import seccomp_folder, settings
 from ai_semble.render.table import (
-    APART_UID,
     CONFIG,
     CONTAINERS,
     HEALTHY,
     RHYTHM,
-    SECCOMP,
     SHELL,
     SOURCE,
     TOKEN_NAME,
@@ -23,13 +21,24 @@ from ai_semble.render.table import (
     Mount,
     Scratch,
 )
-from ai_semble.render.variants import EXPOSED_PORT, Controller, Environment, Host
+from ai_semble.render.variants import (
+    EXPOSED_PORT,
+    IMAGES_USER,
+    MODELS_VOLUME,
+    NO_GPU,
+    Controller,
+    Environment,
+    Host,
+)
 from ai_semble.topology import ORCHESTRATOR
 
 Pairs = Iterable[tuple[str, str]]
 
+# Without it the host of all networks, which is the user's, hands packets from one to the other.
+_ISOLATE = ("Options", "isolate=strict")
+
 _VOLUMES = {
-    "models": "the models, shared by all environments",
+    "models": "the models",
     "data": "the datasets",
     "state": "jobs and what else the orchestrator remembers",
 }
@@ -51,7 +60,7 @@ def files(host: Host, environment: Environment) -> dict[str, str]:
         rendered[name] = _container(host, environment, container)
     if environment.source:
         rendered[f"{environment.prefix}-shell.container"] = _shell(host, environment)
-    return rendered | systemd.files(environment)
+    return rendered | systemd.files(host, environment)
 
 
 def _unit(host: Host, name: str, what: str, sections: dict[str, Pairs]) -> str:
@@ -78,6 +87,7 @@ def _pod(host: Host, environment: Environment) -> str:
         ("PodName", environment.prefix),
         ("Network", f"{environment.network}.network"),
         *_published(environment),
+        *_pod_user(environment),
         # A container that is restarted is gone for a moment; the others must not go with it.
         ("ExitPolicy", "continue"),
     ]
@@ -96,6 +106,7 @@ def _pod(host: Host, environment: Environment) -> str:
                 # Podman sets Restart=on-failure; a pod that was removed ends with status 0.
                 ("RestartForceExitStatus", "0"),
                 *_again(),
+                *systemd.slice_pairs(environment),
             ],
         },
     )
@@ -117,7 +128,7 @@ def _inside(host: Host, environment: Environment) -> str:
         "The network on which the containers meet. It has no way out.",
         {
             "Unit": [("Description", f"Ai-semble: the network {environment.inside}")],
-            "Network": [("NetworkName", environment.inside), ("Internal", "true")],
+            "Network": [("NetworkName", environment.inside), ("Internal", "true"), _ISOLATE],
         },
     )
 
@@ -132,7 +143,9 @@ def _network(host: Host, environment: Environment) -> str:
             "Unit": [("Description", f"Ai-semble: the network {environment.network}")],
             "Network": [
                 ("NetworkName", environment.network),
-                *([("Internal", "true")] if environment.internal else []),
+                # Before aardvark-dns 1.11, Podman's name server asks others for names even here.
+                *([("Internal", "true"), ("DisableDNS", "true")] if environment.internal else []),
+                _ISOLATE,
             ],
         },
     )
@@ -140,7 +153,8 @@ def _network(host: Host, environment: Environment) -> str:
 
 def _volume(host: Host, environment: Environment, volume: str) -> str:
     name = environment.volume(volume)
-    what = f"A volume: {_VOLUMES[volume]}. It stays when its unit is removed."
+    shared = ", shared by all environments" if name == MODELS_VOLUME else ""
+    what = f"A volume: {_VOLUMES[volume]}{shared}. It stays when its unit is removed."
     unit = [("Description", f"Ai-semble: the volume {name}")]
     return _unit(host, f"{name}.volume", what, {"Unit": unit, "Volume": [("VolumeName", name)]})
 
@@ -165,11 +179,11 @@ def _container(host: Host, environment: Environment, container: Container) -> st
                 *(_apart(environment, container) if environment.is_apart else ()),
                 *_health(container),
                 *_confinement(),
-                ("SeccompProfile", f"{SECCOMP}/{container.seccomp}"),
+                ("SeccompProfile", f"{seccomp_folder(environment)}/{container.seccomp}"),
                 *_domain(host, container),
-                *_limits(host, container),
+                *_limits(host, environment, container),
                 *_storage(host, environment, container),
-                *_devices(host, container),
+                *_devices(host, environment, container),
                 *(
                     ("Environment", f"{key}={value}")
                     for key, value in settings(environment, container).items()
@@ -180,6 +194,7 @@ def _container(host: Host, environment: Environment, container: Container) -> st
                 ("TimeoutStopSec", str(RHYTHM.stop_s + 20)),
                 ("Restart", "always"),
                 *_again(),
+                *systemd.slice_pairs(environment),
                 *systemd.service_pairs(environment),
             ],
         },
@@ -198,7 +213,7 @@ def _shell(host: Host, environment: Environment) -> str:
             "Container": [
                 ("ContainerName", name),
                 ("Pod", f"{environment.prefix}.pod"),
-                ("Image", "localhost/ai-semble/base:latest"),
+                ("Image", environment.image("base")),
                 ("Pull", "never"),
                 ("LogDriver", "journald"),
                 ("Exec", "sleep infinity"),
@@ -206,7 +221,7 @@ def _shell(host: Host, environment: Environment) -> str:
                 ("PodmanArgs", "--init"),
                 ("WorkingDir", SOURCE),
                 *_confinement(),
-                *_limits(host, SHELL),
+                *_limits(host, environment, SHELL),
                 *_storage(host, environment, SHELL),
                 *(("Environment", f"{key}={value}") for key, value in settings(environment, SHELL).items()),
             ],
@@ -226,7 +241,7 @@ def _identity(environment: Environment, container: Container) -> Pairs:
     yield "ContainerName", environment.container(container.service)
     if not environment.is_apart:
         yield "Pod", f"{environment.prefix}.pod"
-    yield "Image", container.image
+    yield "Image", environment.image(container.service.name)
     yield "Pull", "never"
     yield "LogDriver", "journald"
     yield "StopTimeout", str(RHYTHM.stop_s)
@@ -245,7 +260,14 @@ def _apart(environment: Environment, container: Container) -> Pairs:
         yield from _published(environment)
     for kind in ("UIDMap", "GIDMap"):
         yield kind, f"0:0:{UID}"
-        yield kind, f"{UID}:{APART_UID + CONTAINERS.index(container)}:1"
+        yield kind, f"{UID}:{environment.user(CONTAINERS.index(container))}:1"
+
+
+def _pod_user(environment: Environment) -> Pairs:
+    """In a pod all services are one user, which no other environment has; the first one's is that of the images."""
+    if (user := environment.user(0)) != IMAGES_USER:
+        for kind in ("uidmap", "gidmap"):
+            yield "PodmanArgs", f"--{kind}=0:0:{UID} --{kind}={UID}:{user}:1"
 
 
 def _health(container: Container) -> Pairs:
@@ -276,20 +298,21 @@ def _domain(host: Host, container: Container) -> Pairs:
         yield "SecurityLabelType", container.domain
 
 
-def _limits(host: Host, container: Container) -> Pairs:
+def _limits(host: Host, environment: Environment, container: Container) -> Pairs:
     """Only what the host delegates; anything else would keep the container from starting."""
     if Controller.PIDS in host.limits:
         yield "PidsLimit", str(container.pids)
     if Controller.MEMORY in host.limits:
-        yield "Memory", f"{container.memory_gib}g"
+        memory = container.memory_mib(environment.limits)
+        yield "Memory", f"{memory // 1024}g" if memory % 1024 == 0 else f"{memory}m"
     if Controller.CPU in host.limits:
-        yield "PodmanArgs", f"--cpus={container.cpus}"
+        yield "PodmanArgs", f"--cpus={container.processors(environment.limits):g}"
 
 
 def _storage(host: Host, environment: Environment, container: Container) -> Iterator[tuple[str, str]]:
     label = ",z" if host.selinux else ""
     yield "Secret", f"{environment.token},type=mount,target={TOKEN_NAME},uid={UID},gid={UID},mode=0400"
-    yield "Volume", f"%E/ai-semble:{CONFIG}:ro{label}"
+    yield "Volume", f"%E/{environment.own}:{CONFIG}:ro{label}"
     yield from (("Volume", _mount(environment, mount)) for mount in container.mounts)
     yield from (("Tmpfs", _scratch(scratch)) for scratch in container.scratch)
     if environment.source:
@@ -304,6 +327,6 @@ def _scratch(scratch: Scratch) -> str:
     return f"{scratch.target}:rw,size={scratch.size_mib}m,mode=1777"
 
 
-def _devices(host: Host, container: Container) -> Pairs:
-    if host.gpu and container.gpu:
-        yield "AddDevice", "nvidia.com/gpu=all"
+def _devices(host: Host, environment: Environment, container: Container) -> Pairs:
+    if host.gpu and container.gpu and environment.gpu != NO_GPU:
+        yield "AddDevice", f"nvidia.com/gpu={environment.gpu}"

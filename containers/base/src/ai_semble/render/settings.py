@@ -34,5 +34,11 @@ def settings(environment: Environment, container: Container) -> dict[str, str]:
     return found
 
 
+def seccomp_folder(environment: Environment) -> str:
+    """Where `setup.sh` puts security/seccomp/ for its user; Podman makes no container without its profile."""
+    folder = f"seccomp-{environment.name}" if environment.is_named else "seccomp"
+    return f"%E/containers/ai-semble/{folder}"
+
+
 def _variable(service: str, key: str) -> str:
     return f"AI_SEMBLE_{SECTION_NAMES.get(service, service).upper()}__{key.upper()}"

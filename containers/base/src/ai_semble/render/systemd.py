@@ -10,12 +10,12 @@ from collections.abc import Iterator
 
 from ai_semble.render.headers import drop_in, header
 from ai_semble.render.table import CONTAINERS
-from ai_semble.render.variants import Environment
+from ai_semble.render.variants import Controller, Environment, Host
 
 _FOLDER = "~/.config/systemd/user"
 
 
-def files(environment: Environment, *, kube: bool = False) -> dict[str, str]:
+def files(host: Host, environment: Environment, *, kube: bool = False) -> dict[str, str]:
     """Under Podman 4 the pod is one unit; under Podman 5 each container has its own."""
     pod = f"{environment.prefix}-pod.service"
     if kube:
@@ -28,7 +28,50 @@ def files(environment: Environment, *, kube: bool = False) -> dict[str, str]:
             ),
             _gate_name(environment): _gate(environment),
         }
+    if environment.slice and not kube:
+        units[environment.slice] = _slice(host, environment, environment.slice)
     return units | {f"{environment.prefix}.pod.service": _voice(environment)}
+
+
+def slice_pairs(environment: Environment) -> Iterator[tuple[str, str]]:
+    """What a container's unit says of the part of the host that its environment has."""
+    if environment.slice:
+        yield "Slice", environment.slice
+
+
+def slice_limits(host: Host, environment: Environment) -> Iterator[str]:
+    """What all services may use together, as far as the host delegates it; of what is short, as much as others."""
+    limits = environment.limits
+    if not environment.is_named:
+        return
+    if Controller.CPU in host.limits:
+        yield "CPUWeight=100"
+        if limits.cpus is not None:
+            yield f"CPUQuota={round(limits.cpus * 100)}%"
+    if Controller.IO in host.limits:
+        yield "IOWeight=100"
+    if Controller.MEMORY in host.limits and limits.memory_mib is not None:
+        yield f"MemoryMax={limits.memory_mib}M"
+        yield "MemorySwapMax=0"
+    if Controller.PIDS in host.limits:
+        # Beside the services' own, what Podman needs to start and to ask them.
+        yield f"TasksMax={sum(container.pids for container in CONTAINERS) + 512}"
+
+
+def _slice(host: Host, environment: Environment, name: str) -> str:
+    return (
+        header(
+            f"The part of this machine that all processes of {environment.prefix} share.",
+            drop_in(_FOLDER, name),
+        )
+        + f"""
+[Unit]
+Description=Ai-semble: the processes of {environment.prefix}
+
+[Slice]
+"""
+        + "".join(f"{line}\n" for line in slice_limits(host, environment))
+    )
 
 
 def pod_stand_in(environment: Environment) -> str:

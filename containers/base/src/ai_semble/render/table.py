@@ -5,23 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ai_semble.render.variants import IMAGES_USER, Limits
 from ai_semble.topology import DATA, LLM, NLP, ORCHESTRATOR, VISION, Service
 
 Question = Literal["live", "ready"]
 
 # The user that the images run as, and the folders that they expect.
-UID = 10001
+UID = IMAGES_USER
 HOME = "/var/lib/ai-semble"
 TMP = "/tmp"  # noqa: S108 - inside the container, and nobody else's
 MODELS = "/var/lib/ai-semble-models"
-# What the first service's user is for the user who runs it, where each service has its own.
-APART_UID = 20001
 CONFIG = "/etc/ai-semble"
 SOURCE = "/src"
 TOKEN_NAME = "ai-semble-token"  # noqa: S105 - the name of a file
 HEALTHY = "/usr/local/bin/ai-semble-healthy"
-# Where `setup.sh` puts security/seccomp/ for its user; Podman makes no container without its profile.
-SECCOMP = "%E/containers/ai-semble/seccomp"
 # Where a volume with the token is mounted; a secret of Podman stands in /run/secrets.
 SECRETS = "/run/ai-semble"
 
@@ -59,9 +56,13 @@ class Container:
     scratch: tuple[Scratch, ...]
     gpu: bool = False
 
-    @property
-    def image(self) -> str:
-        return f"localhost/ai-semble/{self.service.name}:latest"
+    def memory_mib(self, limits: Limits) -> int:
+        """Never more than the whole environment may have: engines make themselves at home in what they see."""
+        own = self.memory_gib * 1024
+        return own if limits.memory_mib is None else min(own, limits.memory_mib)
+
+    def processors(self, limits: Limits) -> float:
+        return self.cpus if limits.cpus is None else min(self.cpus, limits.cpus)
 
     @property
     def seccomp(self) -> str:

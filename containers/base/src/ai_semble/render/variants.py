@@ -9,6 +9,12 @@ from ai_semble.errors import InvalidConfiguration
 from ai_semble.topology import ORCHESTRATOR, Service
 
 MODELS_VOLUME = "ai-semble-models"
+# The user that the images run as.
+IMAGES_USER = 10001
+# Users of the host, by the numbers of `podman unshare`, for separate containers and for further environments.
+FIRST_USER = 20001
+USERS_EACH = 5
+ALL_GPUS, NO_GPU = "all", "none"
 DEV_PORT = 18080
 # Inside the pod; which one the host publishes is the user's choice.
 EXPOSED_PORT = 8443
@@ -34,6 +40,7 @@ class Controller(StrEnum):
     """A cgroup controller; a limit can only be set when the host delegates its controller to the user."""
 
     CPU = "cpu"
+    IO = "io"
     MEMORY = "memory"
     PIDS = "pids"
 
@@ -88,6 +95,17 @@ class Exposed:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """What all services of an environment may use together; where nothing is said, what each may have by itself."""
+
+    memory_mib: int | None = None
+    cpus: float | None = None
+
+
+NO_LIMITS = Limits()
+
+
+@dataclass(frozen=True)
 class Environment:
     """The environment that the files are for."""
 
@@ -99,6 +117,12 @@ class Environment:
     # Its network has no way out.
     internal: bool = False
     topology: Topology = Topology.POD
+    # Which of its user's environments it is; each but the first has users of the host of its own.
+    number: int = 0
+    limits: Limits = NO_LIMITS
+    # The GPUs of a host that has some: all, none, the index of one, or its UUID.
+    gpu: str = ALL_GPUS
+    private_models: bool = False
 
     @classmethod
     def of(
@@ -115,6 +139,11 @@ class Environment:
         if source:
             return cls("dev" if name == "default" else name, port or DEV_PORT, source, internal=internal)
         return cls(name, port or ORCHESTRATOR.port, exposed=exposed, internal=internal, topology=topology)
+
+    @property
+    def is_named(self) -> bool:
+        """Whether it is one beside the default one, and shares only models with it. The development pod shares more."""
+        return self.name != "default" and not self.source
 
     @property
     def prefix(self) -> str:
@@ -142,8 +171,30 @@ class Environment:
         return f"{self.prefix}-{service.name}"
 
     def volume(self, name: str) -> str:
-        """The models are shared by all environments of a user."""
-        return MODELS_VOLUME if name == "models" else f"{self.prefix}-{name}"
+        """The models are shared by all environments of a user, unless this one has its own."""
+        is_shared = name == "models" and not self.private_models
+        return MODELS_VOLUME if is_shared else f"{self.prefix}-{name}"
+
+    def image(self, name: str) -> str:
+        """Each environment has names of its own for its images, so that an update switches those of one alone."""
+        return f"localhost/{self.own}/{name}:latest"
+
+    @property
+    def own(self) -> str:
+        """What settings, images and profiles of system calls are called by; the development pod has the default's."""
+        return self.prefix if self.is_named else "ai-semble"
+
+    @property
+    def slice(self) -> str | None:
+        """The part of the host that its processes share; systemd would take a hyphen in its name for a level."""
+        return f"ai-semble-{self.name.replace('-', '_')}.slice" if self.is_named else None
+
+    def user(self, container: int) -> int:
+        """Who a container's service is, by the numbers of `podman unshare`; in a pod all are the same."""
+        first = FIRST_USER + self.number * USERS_EACH
+        if self.is_apart:
+            return first + container
+        return first if self.number else IMAGES_USER
 
     def listens_on(self, service: Service) -> str:
         """Inside the pod. What others reach has to listen on the container's own address."""

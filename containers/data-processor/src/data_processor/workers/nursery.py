@@ -21,6 +21,7 @@ from typing import NoReturn
 
 import orjson
 
+from ai_semble import programs
 from data_processor.workers import sandbox
 
 MAX_MESSAGE = 256
@@ -32,6 +33,8 @@ def main() -> NoReturn:
     child = import_module("data_processor.workers.child")
 
     child.warm_up()
+    if why_not := programs.give_up():
+        sys.stderr.write(f"programs are not given up: {why_not}\n")
     gc.collect()
     gc.freeze()
     control.send(orjson.dumps({"ready": True}))

@@ -1,9 +1,12 @@
-"""Slows down whoever sends wrong keys. Pure: the time is given.
+"""Tells whoever sends wrong keys to stop, and for how long. Pure: the time is given.
 
-A right key always gets in, since an attacker at the same address (in a pod all callers of one host share it) could
-lock it out otherwise. So wrong keys are counted by address and claimed id, beside a wider count of the address
-alone, against one that names another id each time. With 256 random bits this is not what keeps guesses out: it keeps
-them few, and tells a program with an old key to stop.
+It changes the answer to a wrong key alone: 429 with `Retry-After` instead of 401. Every key is compared all the same,
+and a right one always gets in, since an attacker at the same address (in a pod all callers of one host share it) could
+lock it out otherwise. What keeps guesses out are the 256 random bits of a key. This makes a program with an old key
+stop, and guessing stand out in the log and the metrics.
+
+Wrong keys are counted by address and claimed id, beside a wider count of the address alone, against one that names
+another id each time. Only so many counts are kept: thousands of made-up ids push out older ones, which then begin anew.
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ class Lockout:
         return len(self._strikes)
 
     def wrong(self, address: str, claimed: str | None, now: float) -> float:
-        """Note a wrong key; the seconds that its sender is to stay away, 0 while it may try again.
+        """Note a wrong key; the seconds that its sender is asked to stay away, 0 while it may try again.
 
         Twice as long after each try that was allowed. A try meanwhile is not counted.
         """

@@ -58,7 +58,8 @@ _ISATAP = (0x00005EFE, 0x02005EFE)
 def refusal(address: Address, own: Iterable[Address] = ()) -> str | None:
     """Why an address may not be reached (`a private address`); None when it is public.
 
-    `own` are this machine's addresses: what listens there may trust the machine that it runs on.
+    `own` are this machine's addresses: what listens there may trust the machine that it runs on. In a pod they are the
+    container's, and of its host the private ones alone are refused (security/README.md, "What is not there").
     """
     if kind := _kind_v4(address) if isinstance(address, IPv4Address) else _kind_v6(address):
         return f"{kind} address"

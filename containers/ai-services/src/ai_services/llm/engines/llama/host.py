@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NoReturn
 
+from ai_semble import programs
 from ai_services.llm.engines.llama.generation import Generation
-from ai_services.llm.engines.llama.loading import LoadFailed, load
+from ai_services.llm.engines.llama.loading import LoadFailed, find_devices, load
 from ai_services.llm.engines.llama.order import SERVER, Loaded, Order, Refusal, Settings
 from ai_services.llm.engines.llama.wire import Frame, Kind, Splitter
 
@@ -78,6 +79,9 @@ def main(descriptor: int) -> None:
     channel = Channel(socket.socket(fileno=descriptor))
     frames = channel.frames()
     settings = Settings.unpacked(next(frames).payload)
+    find_devices()
+    if why_not := programs.give_up():
+        sys.stderr.write(f"programs are not given up: {why_not}\n")
     try:
         server, loaded = load(settings)
     except LoadFailed as error:

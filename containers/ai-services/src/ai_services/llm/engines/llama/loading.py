@@ -25,6 +25,13 @@ class LoadFailed(Exception):
     """llama.cpp could not load the file."""
 
 
+def find_devices() -> None:
+    """Before anything of a model is read: a GPU's driver may start a program when it is asked for the first time."""
+    import xllamacpp  # noqa: PLC0415 - as below
+
+    _free_gpu_memory(xllamacpp)
+
+
 def load(settings: Settings) -> tuple[Any, Loaded]:
     """The running server, and facts about it. Raises LoadFailed."""
     import xllamacpp  # noqa: PLC0415 - a hundred megabytes, wanted in this process only

@@ -1,0 +1,226 @@
+"""deploy.sh --env and env: names, ports, what is left of one that could not be made; all that needs no Podman."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.shell.conftest import CHECKOUT, Shell
+
+TOOLS = ("chmod", "cp", "du", "find", "od", "sleep", "stat", "tar", "test", "timeout", "xargs")
+# What runs is told which environment is meant, and where its settings are.
+TELLS = """#!/bin/sh
+case "$*" in
+  *running) exit 1 ;;
+  *port) echo 8080; exit ;;
+esac
+echo "ai-semble $* of $AI_SEMBLE_ENVIRONMENT__NAME by ${AI_SEMBLE_CONFIG:-the default}"
+"""
+
+
+@pytest.fixture
+def user(shell: Shell) -> Shell:
+    """Someone with the embedded mode, whose programs say how they were called."""
+    for name in TOOLS:
+        found = shutil.which(name)
+        assert found
+        (shell.bin / name).symlink_to(found)
+    shell.stub("getsubids", "#!/bin/sh\necho 0: you 100000 65536\n")
+    shell.install_embedded()
+    (shell.venv / "bin" / "ai-semble").write_text(TELLS, encoding="utf-8")
+    shell.variables |= {"XDG_RUNTIME_DIR": str(shell.folder), "XDG_STATE_HOME": str(shell.folder / "state")}
+    return shell
+
+
+def deploy(user: Shell, *words: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+    answer = user.run("deploy.sh", *words)
+    assert answer.returncode == status, answer.stderr
+    return answer
+
+
+def create(user: Shell, name: str, *words: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+    return deploy(user, "env", "create", name, "--embedded", *words, status=status)
+
+
+def definition(user: Shell, name: str) -> dict[str, str]:
+    text = folder(user, name).joinpath("environment.conf").read_text(encoding="utf-8")
+    return dict(line.split("=", 1) for line in text.splitlines() if not line.startswith("#"))
+
+
+def folder(user: Shell, name: str) -> Path:
+    return user.folder / ".config" / f"ai-semble-{name}"
+
+
+def listed(user: Shell) -> dict[str, dict[str, object]]:
+    return {one["name"]: one for one in json.loads(deploy(user, "list", "--json").stdout)}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Lab",
+        "1lab",
+        "lab-",
+        "a--b",
+        "a" * 33,
+        "dev",
+        "default",
+        "llm",
+        "my-data-processor",
+        "x/../y",
+        "lab;ls",
+        "",
+    ],
+)
+def test_a_name_that_cannot_be_is_refused_and_nothing_is_made(user: Shell, name: str) -> None:
+    answer = create(user, name, status=2)
+    assert "\nhint:  " in answer.stderr
+    assert not list(user.folder.glob(".config/ai-semble*"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--port", "80"], ["--port", "http"], ["--memory", "8"], ["--memory", "lots"], ["--cpus", "0"],
+        ["--cpus", "-1"], ["--gpu", "first"], ["--models", "all"], ["--colour", "red"], ["--port"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_wish_that_cannot_be_is_refused_and_nothing_is_made(user: Shell, words: list[str]) -> None:
+    assert "hint:" in create(user, "lab", *words, status=2).stderr
+    assert not folder(user, "lab").exists()
+
+
+def test_each_has_ports_and_settings_of_its_own_and_the_default_one_keeps_its(user: Shell) -> None:
+    create(user, "lab")
+    create(user, "big-lab", "--cpus", "1.5", "--memory", "2g")
+    ports = {name: int(definition(user, name)["port"]) for name in ("lab", "big-lab")}
+    assert ports["big-lab"] - ports["lab"] >= 5, "the embedded mode has five ports"
+    settings = folder(user, "lab").joinpath("ai-semble.toml").read_text(encoding="utf-8")
+    assert f"[data]\nport = {ports['lab'] + 4}\n" in settings
+    assert definition(user, "lab")["number"] != definition(user, "big-lab")["number"]
+    told = deploy(user, "status", "--env", "big-lab").stdout
+    assert told == f"ai-semble embedded status of big-lab by {folder(user, 'big-lab')}/ai-semble.toml\n"
+    assert deploy(user, "status").stdout == "ai-semble embedded status of  by the default\n"
+    found = listed(user)
+    assert list(found) == ["default", "big-lab", "lab"]
+    assert (found["big-lab"]["cpus_limit"], found["big-lab"]["memory_limit"]) == (1.5, "2g")
+    assert found["lab"]["port"] == ports["lab"]
+
+
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port on which another program listens."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        yield int(listening.getsockname()[1])
+
+
+def test_a_port_that_another_program_has_is_not_given(user: Shell, taken: int) -> None:
+    assert (
+        f"port {taken} is in use by another program"
+        in create(user, "lab", "--port", str(taken), status=1).stderr
+    )
+    assert f"port {taken} is in use" in create(user, "lab", "--port", str(taken - 4), status=1).stderr
+    assert not folder(user, "lab").exists()
+
+
+def test_a_port_that_is_promised_to_another_environment_is_not_given(user: Shell) -> None:
+    create(user, "lab", "--port", "18500")
+    assert (
+        "port 18504 belongs to another environment"
+        in create(user, "other", "--port", "18504", status=1).stderr
+    )
+    assert "port 8080 belongs to another" in create(user, "other", "--port", "8080", status=1).stderr
+
+
+def test_many_that_are_made_at_once_have_nothing_in_common(user: Shell) -> None:
+    names = [f"lab{number}" for number in range(6)]
+    command = [str(CHECKOUT / "scripts/deploy.sh"), "env", "create", "--embedded"]
+    made = [
+        subprocess.Popen([*command, name], env=user.variables, stderr=subprocess.PIPE, text=True)
+        for name in names
+    ]
+    for one in made:
+        _, said = one.communicate(timeout=60)
+        assert one.returncode == 0, said
+    definitions = [definition(user, name) for name in names]
+    for key in ("port", "number"):
+        assert len({one[key] for one in definitions}) == len(names), key
+
+
+def test_one_whose_creation_was_killed_says_so_and_is_finished_by_the_next(user: Shell) -> None:
+    create(user, "lab")
+    before = definition(user, "lab")
+    file = folder(user, "lab") / "environment.conf"
+    file.write_text(file.read_text(encoding="utf-8").replace("state=ready", "state=making"), encoding="utf-8")
+    assert "env create lab" in deploy(user, "start", "--env", "lab", status=1).stderr
+    assert listed(user)["lab"]["state"] == "half made"
+    assert "is made now" in create(user, "lab").stderr
+    assert definition(user, "lab") | {"created": ""} == before | {"created": ""}, "it kept its port"
+    assert "there is an environment lab already" in create(user, "lab", status=1).stderr
+
+
+def test_nothing_is_left_of_one_that_cannot_be_made(user: Shell) -> None:
+    answer = create(user, "lab", "--models", "private", status=1)
+    assert "one folder of models" in answer.stderr
+    assert "Nothing is left of the environment lab" in answer.stderr
+    assert not folder(user, "lab").exists()
+
+
+def test_what_is_not_there_is_named_with_what_makes_it(user: Shell) -> None:
+    for words in (["start"], ["status"], ["stop"], ["logs"], ["models", "list"]):
+        answer = deploy(user, *words, "--env", "lab", status=1)
+        assert answer.stderr.splitlines()[0] == "error: there is no environment lab"
+        assert "./scripts/deploy.sh env create lab" in answer.stderr
+    assert "there is no environment lab" in deploy(user, "env", "delete", "lab", "--yes", status=1).stderr
+
+
+def test_one_that_is_deleted_is_gone_with_its_data_and_no_other_is(user: Shell) -> None:
+    create(user, "lab")
+    create(user, "other", "--from", "lab")
+    data = user.folder / "data/ai-semble/environments"
+    for name in ("lab", "other", "default"):
+        (data / name / "data").mkdir(parents=True)
+    refused = deploy(user, "env", "delete", "lab", status=1).stderr
+    assert "Lost for good: its datasets and jobs" in refused
+    assert folder(user, "lab").exists()
+    assert "Deleted the environment lab" in deploy(user, "env", "delete", "lab", "--yes").stderr
+    assert not folder(user, "lab").exists()
+    assert {path.name for path in data.iterdir()} == {"other", "default"}
+    assert list(listed(user)) == ["default", "other"]
+    deploy(user, "env", "delete", "default", "--yes", status=2)
+
+
+def test_settings_of_another_are_taken_but_not_its_door(user: Shell) -> None:
+    default = user.folder / ".config/ai-semble/ai-semble.toml"
+    default.parent.mkdir(parents=True)
+    default.write_text('[llm]\ncontext = 8192\n[expose]\naddress = "0.0.0.0"\n', encoding="utf-8")
+    said = create(user, "lab").stderr
+    taken_over = folder(user, "lab").joinpath("ai-semble.toml").read_text(encoding="utf-8")
+    assert "context = 8192" in taken_over
+    assert '# address = "0.0.0.0"' in taken_over
+    assert "Not taken over: expose.address" in said
+
+
+def test_twenty_are_listed_in_a_moment(user: Shell) -> None:
+    create(user, "lab")
+    for number in range(19):
+        shutil.copytree(folder(user, "lab"), folder(user, f"lab{number}"))
+    began = time.monotonic()
+    assert len(listed(user)) == 21
+    assert time.monotonic() - began < 2, "on a machine that has other work, too"
+
+
+def test_the_development_pod_is_no_other_environment(user: Shell) -> None:
+    assert "exclude each other" in deploy(user, "status", "--env", "lab", "--dev", status=2).stderr
+    assert "status --dev" in deploy(user, "status", "--env", "dev", status=2).stderr
+    assert "needs the name" in deploy(user, "status", "--env", status=2).stderr
