@@ -17,7 +17,15 @@ SOURCES = {
     "definition.py": CONTAINERS / "base" / "src" / "ai_semble" / "schemas" / "workflows.py",
     **{
         name: WORKFLOWS / name
-        for name in ("faults.py", "reading.py", "expressions.py", "kinds.py", "graph.py", "checking.py")
+        for name in (
+            "faults.py",
+            "reading.py",
+            "bounds.py",
+            "expressions.py",
+            "kinds.py",
+            "graph.py",
+            "checking.py",
+        )
     },
 }
 IMPORTS = {

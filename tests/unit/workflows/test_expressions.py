@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 
 from orchestrator.workflows.expressions import EvaluationFailed, is_true, render
+from tests.support.attacks import attack
 
 KNOWN: dict[str, Any] = {
     "inputs": {"n": 3, "name": "Ann", "none": None, "files": [{"u": "a"}, {"u": "b"}]},
@@ -55,6 +57,37 @@ def test_what_cannot_be_worked_out_says_why(value: Any, why: str) -> None:
     with pytest.raises(EvaluationFailed) as caught:
         render(value, KNOWN)
     assert why in str(caught.value)
+
+
+DOUBLED = " | ".join(["[@, @]"] * 40)
+
+
+@attack(
+    threat="A short reference becomes a value of gigabytes, or is worked on for minutes",
+    control="Every step of an evaluation is charged, and values are weighed before they become texts",
+    file="containers/orchestrator/src/orchestrator/workflows/bounds.py",
+)
+@pytest.mark.parametrize(
+    "expression",
+    [
+        f"inputs.name | {DOUBLED}",
+        f"to_string(inputs.name | {DOUBLED})",
+        "inputs.name | " + " | ".join(["[@, @][]"] * 40),
+        "inputs.name | " + " | ".join(["join('', [@, @])"] * 40),
+        "join('', inputs.long)",
+        "length(inputs.many" + " | [?@ >= `0`]" * 40 + ")",
+        "length(sort_by(inputs.many" + " | map(&@, @)" * 40 + ", &@))",
+    ],
+    ids=["shared", "written", "flat", "joined", "long", "slow", "sorted"],
+)
+def test_no_reference_takes_all_memory_or_all_time(expression: str) -> None:
+    long = ["x" * 4_000_000] * 1000
+    known = {"inputs": {"name": "Ann", "long": long, "many": list(range(100_000))}}
+    begun = time.perf_counter()
+    for text in (f"${{{{ {expression} }}}}", f"text: ${{{{ {expression} }}}}"):
+        with pytest.raises(EvaluationFailed, match="too l"):
+            render(text, known)
+    assert time.perf_counter() - begun < 30
 
 
 def test_truth_is_that_of_jmespath() -> None:

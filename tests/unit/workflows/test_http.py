@@ -68,6 +68,8 @@ def test_no_other_host_is_called(there: Platform, host: Upstream) -> None:
     assert private["problem"]["code"] == "url_not_allowed"
     broken = there.result_of(STEP.replace('"yes"', '"a\\r\\nHost: b"'), url=host.url)
     assert broken["problem"]["code"] == "bad_reference"
+    unnamed = there.result_of(STEP.replace("X-Test", '"X Test:"'), url=host.url)
+    assert unnamed["problem"]["code"] == "bad_reference"
     assert host.seen == []
 
 

@@ -16,7 +16,7 @@ MOST_STEPS = 200
 MOST_PARALLEL = 100
 DAY_S = 86_400
 # What a reference can be the whole of, whatever the field itself takes.
-_REFERENCE = r"^\s*\$\{\{.+\}\}\s*$"
+_REFERENCE = r"^\s*\$\{\{[\s\S]+\}\}\s*$"
 
 WorkflowName = Annotated[str, Field(pattern=WORKFLOW_NAME, examples=["review-report"])]
 StepName = Annotated[

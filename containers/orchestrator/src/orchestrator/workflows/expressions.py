@@ -6,7 +6,6 @@ A value that is one reference becomes what that is, of whatever type; in a longe
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -16,6 +15,7 @@ import jmespath
 from jmespath import functions
 from jmespath.exceptions import JMESPathError
 
+from orchestrator.workflows.bounds import Interpreter, check_length, weigh
 from orchestrator.workflows.faults import Path, dotted
 
 ROOTS = ("inputs", "steps", "run", "item", "index")
@@ -33,6 +33,9 @@ _NODES = (
     "multi_select_dict",
     "key_val_pair",
 )
+
+
+_FAILURES = (JMESPathError, TypeError, ValueError, ArithmeticError, RecursionError, MemoryError)
 
 
 class BadExpression(Exception):
@@ -64,9 +67,13 @@ class Expression:
     def search(self, known: Mapping[str, Any]) -> Any:
         """Raises EvaluationFailed."""
         try:
-            return self.parsed.search(known, options=_options())
-        except (JMESPathError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
+            value = Interpreter(jmespath.Options(custom_functions=_Functions())).visit(
+                self.parsed.parsed, known
+            )
+            weigh(value)
+        except _FAILURES as error:
             raise EvaluationFailed(f"`{self.text}`: {_reason(error)}") from error
+        return value
 
 
 def has_reference(value: Any) -> bool:
@@ -212,6 +219,18 @@ class _Functions(functions.Functions):  # type: ignore[misc] # jmespath has no t
             raise ValueError(f"the lists of records() differ in length: {lengths}")
         return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
 
+    @functions.signature({"types": ["string"]}, {"types": ["array-string"]})  # type: ignore[untyped-decorator]
+    def _func_join(self, separator: str, texts: list[str]) -> str:
+        check_length(sum(map(len, texts)) + len(separator) * len(texts))
+        return separator.join(texts)
+
+    @functions.signature({"types": []})  # type: ignore[untyped-decorator]
+    def _func_to_string(self, value: Any) -> str:
+        weigh(value)
+        return (
+            value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        )
+
     @functions.signature({"types": ["string"]})  # type: ignore[untyped-decorator]
     def _func_from_json(self, text: str) -> Any:
         try:
@@ -227,10 +246,6 @@ class _Functions(functions.Functions):  # type: ignore[misc] # jmespath has no t
 FUNCTIONS = tuple(sorted(_Functions.FUNCTION_TABLE))
 
 
-def _options() -> Any:
-    return jmespath.Options(custom_functions=_Functions())
-
-
 def unknown_functions(expression: Expression) -> list[str]:
     """Functions that there are not."""
     return sorted({name for name in _called(expression.parsed.parsed) if name not in FUNCTIONS})
@@ -242,16 +257,3 @@ def _called(node: Mapping[str, Any]) -> Iterator[str]:
     for child in node["children"]:
         if isinstance(child, dict):
             yield from _called(child)
-
-
-_REFERENCE = re.compile(r"^\s*\$\{\{.*\}\}\s*$", re.DOTALL)
-
-
-def is_reference(value: Any) -> bool:
-    """Whether a value is a text that is one reference."""
-    if not isinstance(value, str) or not _REFERENCE.match(value):
-        return False
-    try:
-        return len(split(value.strip())) == 1
-    except BadExpression:
-        return False

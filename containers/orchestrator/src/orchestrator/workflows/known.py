@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from ai_semble.schemas.runs import StepState
+from orchestrator.workflows.bounds import TooMuch, weigh
 from orchestrator.workflows.errors import BadReference, StepResultTooLarge
 from orchestrator.workflows.expressions import EvaluationFailed, render
 from orchestrator.workflows.records import RunRecord, StepRecord
@@ -92,7 +93,8 @@ class Known:
 def _rendered(value: Any, document: Mapping[str, Any]) -> Any:
     made = render(value, document)
     try:
+        weigh(made)
         orjson.dumps(made)
-    except (orjson.JSONEncodeError, RecursionError) as error:
-        raise EvaluationFailed(f"what came out cannot be written as JSON: {error}") from error
+    except (TooMuch, orjson.JSONEncodeError, RecursionError) as error:
+        raise EvaluationFailed(f"what comes out cannot be written as JSON: {error}") from error
     return made

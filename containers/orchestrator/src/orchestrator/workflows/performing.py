@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -142,8 +143,8 @@ class Performer:
         if not is_listed(call.url, self._http_hosts):
             raise HostNotListed(f"{call.url[:200]} is not of a host that steps may call")
         headers = {name.lower(): value for name, value in call.headers.items()}
-        if any(_unwritable(text) for header in headers.items() for text in header):
-            raise BadReference("A header has a line break or a control character in it")
+        if not all(map(_HEADER.fullmatch, headers)) or any(map(_unwritable, headers.values())):
+            raise BadReference("A header has a sign in it that none may have, such as a line break")
         has_body = "json_body" in call.model_fields_set
         kind = {"content-type": "application/json"} if has_body else {}
         body = orjson.dumps(call.json_body) if has_body else b""
@@ -215,6 +216,7 @@ async def _one(piece: bytes) -> AsyncIterator[bytes]:
     yield piece
 
 
+_HEADER = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,100}")
 NOT_NOW = (429, 503, 507)
 
 

@@ -221,7 +221,6 @@ class WorkflowService:
             raise RunHasNotEnded(f"The run is {run.state}")
 
     async def log(self, run_id: str, asker: Asker, after: int) -> RunLog:
-        await self._record(run_id, asker)
         events, _ = await self._events(run_id, asker, after)
         return RunLog(events=events)
 
@@ -249,9 +248,8 @@ class WorkflowService:
 
     async def _events(self, run_id: str, asker: Asker, after: int) -> tuple[tuple[RunEvent, ...], bool]:
         """Lines of the log after this number, and whether the run has ended. Raises RunNotFound."""
-        found = await self._store.events(run_id, after)
-        # Asked after that: a line that says so is the last one, unless the run is tried again already.
-        has_ended = (await self._record(run_id, asker)).state.ended
+        run, found = await self._store.log(run_id, after)
+        has_ended = _seen(run, run_id, asker).state.ended
         lines = (
             views.event_view(event, last=has_ended and event.state.ended and event is found[-1])
             for event in found
@@ -331,10 +329,14 @@ class WorkflowService:
         return views.run_detail(run, steps, shown)
 
     async def _record(self, run_id: str, asker: Asker) -> RunRecord:
-        run = await self._store.get(run_id)
-        if run is None or not asker.sees(run.owner):
-            raise RunNotFound(f"There is no run {run_id}")
-        return run
+        return _seen(await self._store.get(run_id), run_id, asker)
+
+
+def _seen(run: RunRecord | None, run_id: str, asker: Asker) -> RunRecord:
+    """Raises RunNotFound."""
+    if run is None or not asker.sees(run.owner):
+        raise RunNotFound(f"There is no run {run_id}")
+    return run
 
 
 def _same(run: RunRecord, mark: str) -> RunRecord:

@@ -189,9 +189,21 @@ class RunStore:
     async def ended_before(self, moment: float, limit: int) -> list[str]:
         return [row["id"] for row in await self._rows("ended_before", {"before": moment, "limit": limit})]
 
-    async def events(self, run_id: str, after: int, limit: int = 1000) -> list[EventRecord]:
-        rows = await self._rows("events", {"id": run_id, "after": after, "limit": limit})
-        return [EventRecord.of(row) for row in rows]
+    async def log(
+        self, run_id: str, after: int, limit: int = 1000
+    ) -> tuple[RunRecord | None, list[EventRecord]]:
+        """The run and the lines of its log after this number, both as they were at one moment."""
+
+        def work(connection: sqlite3.Connection) -> tuple[RunRecord | None, list[EventRecord]]:
+            connection.execute("BEGIN")
+            try:
+                row = _one(connection, "run", {"id": run_id})
+                rows = _all(connection, "events", {"id": run_id, "after": after, "limit": limit})
+            finally:
+                connection.execute("COMMIT")
+            return RunRecord.of(row) if row else None, [EventRecord.of(each) for each in rows]
+
+        return await self._database.read(work)
 
     async def _move(
         self, query: str, run_id: str, reason: str, values: Values, *, durable: bool = True
