@@ -10,8 +10,8 @@ import orjson
 
 from ai_semble.schemas.runs import StepState
 from orchestrator.workflows.errors import BadReference, StepResultTooLarge
-from orchestrator.workflows.expressions import EvaluationFailed, render
 from orchestrator.workflows.records import RunRecord, StepRecord
+from orchestrator.workflows.rendering import EvaluationFailed, render
 
 MOST_OF_A_STEP = 4 * 2**20
 MOST_OF_A_RUN = 32 * 2**20
