@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.support.attacks import attack
 from tests.support.fake_service import wait_until
 from tests.unit.workflows.conftest import NLP, platform
 from tests.unit.workflows.test_runs import TWO
@@ -29,3 +30,31 @@ def test_runs_stand_in_line_and_are_listed(tmp_path: Path) -> None:
         assert [run["id"] for run in rest["runs"]] == [runs[0]]
         counted = 'ai_semble_runs_ended_total{service="orchestrator",state="succeeded"} 2.0'
         wait_until(lambda: counted in here.api.get("/metrics").text, "both are counted")
+
+
+@attack(
+    threat="A workflow of workflows of workflows, each for many items, fills memory with runs",
+    control="At each depth so many runs go on as at the top; the others stand in line",
+    file="containers/orchestrator/src/orchestrator/workflows/running.py",
+)
+def test_runs_of_steps_stand_in_line_and_are_in_nobodys_way(tmp_path: Path) -> None:
+    each = "steps:\n  a:\n    for_each: [1, 2, 3]\n    parallel: 3\n    workflow: {name: NAME}\n"
+    with platform(tmp_path, workflows={"max_running": 1}) as here:
+        gate = here.hold(NLP)
+        here.put("steps:\n  a:\n    nlp: {task: language, text: hi}\n", "inner")
+        here.put(each.replace("NAME", "inner"), "middle")
+        here.put(each.replace("NAME", "middle"), "outer")
+        run = here.run("outer")
+        wait_until(lambda: len(here.bodies(NLP)) == 1, "the first call")
+
+        def states(name: str) -> list[str]:
+            page = here.api.get(f"/workflows/{name}/runs").json()
+            return sorted(one["state"] for one in page["runs"])
+
+        wait_until(lambda: len(states("inner") + states("middle")) == 6, "all are there")
+        assert states("middle") == states("inner") == ["queued", "queued", "running"]
+        assert len(here.bodies(NLP)) == 1
+        here.answer(NLP, lambda _: {"result": "x"})
+        gate.open()
+        assert here.ended(run)["state"] == "succeeded"
+        assert states("inner") == ["succeeded"] * 9

@@ -265,14 +265,14 @@ class WorkflowService:
     async def _stand_in_line(self, new: NewRun) -> RunRecord:
         run = await self._store.accept(new, self._config.max_queued)
         if run.id == new.id:
-            self._running.stand_in_line(run.id)
+            self._running.stand_in_line(run)
         return run
 
     async def _reopen(self, run: RunRecord) -> RunRecord:
         again = await self._running.reopen(run)
         if again is None:
             raise NothingToRetry(f"The run is {run.state}")
-        self._running.stand_in_line(run.id)
+        self._running.stand_in_line(again)
         return again
 
     async def _new(
