@@ -71,7 +71,7 @@ class WorkflowService:
         self._store = RunStore(self._database)
         self._bulletin = Bulletin()
         self.schedules = Schedules(self._database, self.submit)
-        self.webhooks = Webhooks(self._database, post, self._config.http_hosts)
+        self.webhooks = Webhooks(self._database, post, rights.check, self._config.http_hosts)
         self._running = Running(
             runtime, self._store, self.library, jobs, rights, self._bulletin, self.webhooks.run_ended
         )
