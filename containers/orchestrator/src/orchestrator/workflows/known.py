@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from ai_semble.schemas.runs import StepState
+from ai_semble.schemas.workflows import DEEPEST, too_deep
 from orchestrator.workflows.errors import BadReference, StepResultTooLarge
 from orchestrator.workflows.records import RunRecord, StepRecord
 from orchestrator.workflows.rendering import EvaluationFailed, render
@@ -30,6 +31,8 @@ class Known:
         """Raises StepResultTooLarge for a result that there is no room for."""
         if len(result) > MOST_OF_A_STEP:
             raise StepResultTooLarge(f"It has {len(result):,} bytes; a step has at most {MOST_OF_A_STEP:,}")
+        if result.count(b"[") + result.count(b"{") > DEEPEST and too_deep(orjson.loads(result)):
+            raise StepResultTooLarge(f"Its values are nested more than {DEEPEST} deep")
         if self._bytes + len(result) > MOST_OF_A_RUN:
             raise StepResultTooLarge(f"All results of the run have more than {MOST_OF_A_RUN:,} bytes")
 
