@@ -151,8 +151,7 @@ async def _schema() -> Response:
 
 async def _list(request: Request) -> WorkflowPage:
     """The newest version of each, by name."""
-    stored = await _workflows(request).library.all()
-    return WorkflowPage(workflows=tuple(map(library.summary, stored)))
+    return WorkflowPage(workflows=await _workflows(request).library.all())
 
 
 async def _put(request: Request, response: Response, name: Name) -> Workflow:

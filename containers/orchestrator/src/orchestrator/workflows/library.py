@@ -76,9 +76,12 @@ class Library:
             raise WorkflowNotFound(f"There is no {which}")
         return stored
 
-    async def all(self) -> list[Stored]:
-        def work(connection: sqlite3.Connection) -> list[Stored]:
-            return [Stored.of(row) for row in connection.execute(_query("all"))]
+    async def all(self) -> tuple[WorkflowSummary, ...]:
+        """By name. What is in the files stays on the disk: together they may be long."""
+
+        def work(connection: sqlite3.Connection) -> tuple[WorkflowSummary, ...]:
+            rows = map(dict, connection.execute(_query("all")))
+            return tuple(WorkflowSummary(**{**row, "created_at": moment(row["created_at"])}) for row in rows)
 
         return await self._database.read(work)
 
@@ -102,10 +105,6 @@ class Library:
 
         if not await self._database.write(work):
             raise WorkflowNotFound(f"There is no workflow {name}")
-
-
-def summary(stored: Stored) -> WorkflowSummary:
-    return WorkflowSummary(**_facts(stored))
 
 
 def detail(stored: Stored, versions: tuple[WorkflowVersion, ...]) -> Workflow:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -41,6 +42,9 @@ SCOPES = {
     StepKind.DATA: Scope.DATA,
 }
 _JSON = {"content-type": "application/json", "accept": "application/json"}
+# As RFC 9110 has them: `Content-Length ` with a space would be another one to some, and the same to others.
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_UNWRITABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 Begun = Callable[[str], Awaitable[None]]
 
 
@@ -142,8 +146,8 @@ class Performer:
         if not is_listed(call.url, self._http_hosts):
             raise HostNotListed(f"{call.url[:200]} is not of a host that steps may call")
         headers = {name.lower(): value for name, value in call.headers.items()}
-        if any(_unwritable(text) for header in headers.items() for text in header):
-            raise BadReference("A header has a line break or a control character in it")
+        if not all(map(_HEADER_NAME.fullmatch, headers)) or any(map(_UNWRITABLE.search, headers.values())):
+            raise BadReference("A header has a name that is none, or a control character in its value")
         has_body = "json_body" in call.model_fields_set
         kind = {"content-type": "application/json"} if has_body else {}
         body = orjson.dumps(call.json_body) if has_body else b""
@@ -193,10 +197,6 @@ def is_listed(url: str, hosts: tuple[str, ...]) -> bool:
         if fits and (not wanted or str(port) == wanted):
             return True
     return False
-
-
-def _unwritable(text: str) -> bool:
-    return any(ord(letter) < 32 or ord(letter) == 127 for letter in text)
 
 
 def _checked(model: type[Any], call: Any) -> Any:
