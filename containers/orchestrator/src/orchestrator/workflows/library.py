@@ -40,8 +40,12 @@ class Stored:
 class Library:
     """Everybody reads and runs all workflows; only their owners replace and delete them."""
 
-    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, database: Database, check_room: Callable[[int], None], clock: Callable[[], float] = time.time
+    ) -> None:
+        """`check_room` raises InsufficientStorage when the disk has not so many bytes left."""
         self._database = database
+        self._check_room = check_room
         self._clock = clock
 
     async def put(self, name: str, source: str, checked: Checked, asker: Asker) -> tuple[Stored, bool]:
@@ -51,6 +55,7 @@ class Library:
         """
         now = self._clock()
         definition = orjson.dumps(checked.document).decode()
+        self._check_room(len(source) + len(definition))
 
         def work(connection: sqlite3.Connection) -> tuple[Stored, bool]:
             known = _find(connection, name, None)

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import orjson
 
+from ai_semble.room import Room
 from ai_semble.schemas.runs import (
     RerunRequest,
     Run,
@@ -67,8 +68,9 @@ class WorkflowService:
         self._database = Database(
             folder / "workflows.sqlite", lambda connection: migrate_to(connection, PACKAGE), "workflows"
         )
-        self.library = Library(self._database)
-        self._store = RunStore(self._database)
+        room = Room(folder, runtime.config.resources.keep_free_disk)
+        self.library = Library(self._database, room.check)
+        self._store = RunStore(self._database, check_room=room.check)
         self._bulletin = Bulletin()
         self.schedules = Schedules(self._database, self.submit)
         self.webhooks = Webhooks(self._database, post, rights.check, self._config.http_hosts)
