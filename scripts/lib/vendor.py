@@ -20,7 +20,6 @@ SOURCES = {
         for name in (
             "faults.py",
             "reading.py",
-            "bounds.py",
             "expressions.py",
             "kinds.py",
             "graph.py",

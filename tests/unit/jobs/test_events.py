@@ -24,6 +24,7 @@ def test_a_client_that_was_cut_off_misses_nothing(api: httpx.Client) -> None:
     ended(api, job)
     assert [frame["id"] for frame in watch(api, job)] == ["1", "2", "3"]
     assert [frame["id"] for frame in watch(api, job, **{"last-event-id": "1"})] == ["2", "3"]
+    assert [frame["id"] for frame in watch(api, job, **{"last-event-id": "9" * 5000})] == ["1", "2", "3"]
     done = api.get(f"/jobs/{job['id']}/events", headers={"last-event-id": "3"})
     assert (done.status_code, done.content) == (204, b"")
 

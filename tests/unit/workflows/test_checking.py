@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from textwrap import dedent
 
 import pytest
@@ -12,6 +13,7 @@ from ai_semble.schemas import data_parts, workflows
 from orchestrator.workflows.checking import Faulty, check
 from orchestrator.workflows.reading import Unreadable, read
 from orchestrator.workflows.requests import request_faults
+from tests.support.attacks import attack
 
 CALL = "nlp: {task: language, text: hi}"
 
@@ -194,6 +196,27 @@ def test_steps_wait_for_those_that_they_refer_to() -> None:
     assert set(nodes["both"].needs) == {"read", "mend"}
     assert nodes["both"].has_when
     assert checked.graph.layers() == [["read"], ["mend"], ["both"]]
+
+
+@attack(
+    threat="A small file keeps whoever checks it busy for hours, or takes all memory",
+    control="What is read of files is read in time and memory that grow with their length",
+    file="containers/orchestrator/src/orchestrator/workflows/reading.py",
+)
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        ("toml", 'x = """\n[' + " " * 100_000 + '\n"""\n'),
+        ("toml", ".".join(["a"] * 100_000) + " = 1"),
+        ("toml", "[" + " . ".join(['"a b"'] * 20_000) + "]"),
+        ("yaml", "steps:\n  a:\n    nlp: {task: language, text: '${{ " + "}}" * 5_000 + "'}"),
+        ("yaml", "steps:\n  a:\n    nlp: {task: language, text: '${{ a || " + "}} a" * 5_000 + "'}"),
+    ],
+)
+def test_a_file_is_checked_in_time_that_grows_with_its_length(form: str, text: str) -> None:
+    started = time.process_time()
+    assert faults(text, form)
+    assert time.process_time() - started < 5
 
 
 @settings(max_examples=200, deadline=None)

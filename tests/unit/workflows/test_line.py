@@ -10,6 +10,7 @@ from ai_semble.errors import InsufficientStorage
 from orchestrator.workflows import running
 from orchestrator.workflows.records import RunRecord
 from orchestrator.workflows.store import RunStore
+from tests.support.attacks import attack
 from tests.support.fake_service import wait_until
 from tests.unit.workflows.conftest import NLP, platform
 from tests.unit.workflows.test_runs import TWO
@@ -54,3 +55,31 @@ def test_a_run_that_a_full_disk_has_stopped_is_found_again(
         here.put(TWO)
         assert here.ended(here.run(text="a"))["state"] == "succeeded"
     assert failures == [0]
+
+
+@attack(
+    threat="A workflow of workflows of workflows, each for many items, fills memory with runs",
+    control="At each depth so many runs go on as at the top; the others stand in line",
+    file="containers/orchestrator/src/orchestrator/workflows/running.py",
+)
+def test_runs_of_steps_stand_in_line_and_are_in_nobodys_way(tmp_path: Path) -> None:
+    each = "steps:\n  a:\n    for_each: [1, 2, 3]\n    parallel: 3\n    workflow: {name: NAME}\n"
+    with platform(tmp_path, workflows={"max_running": 1}) as here:
+        gate = here.hold(NLP)
+        here.put("steps:\n  a:\n    nlp: {task: language, text: hi}\n", "inner")
+        here.put(each.replace("NAME", "inner"), "middle")
+        here.put(each.replace("NAME", "middle"), "outer")
+        run = here.run("outer")
+        wait_until(lambda: len(here.bodies(NLP)) == 1, "the first call")
+
+        def states(name: str) -> list[str]:
+            page = here.api.get(f"/workflows/{name}/runs").json()
+            return sorted(one["state"] for one in page["runs"])
+
+        wait_until(lambda: len(states("inner") + states("middle")) == 6, "all are there")
+        assert states("middle") == states("inner") == ["queued", "queued", "running"]
+        assert len(here.bodies(NLP)) == 1
+        here.answer(NLP, lambda _: {"result": "x"})
+        gate.open()
+        assert here.ended(run)["state"] == "succeeded"
+        assert states("inner") == ["succeeded"] * 9

@@ -133,6 +133,31 @@ def test_a_step_pays_with_the_tokens_of_its_key(closed: Door) -> None:
 
 
 @attack(
+    threat="A key makes thousands of calls a minute with one request, by a workflow with `for_each`",
+    control="Each call of a step is counted as a request of the run's key, and waits where there are none left",
+    file=RIGHTS,
+)
+def test_the_calls_of_steps_are_requests_of_their_key(closed: Door) -> None:
+    closed.services["nlp"].answer = answering(200, "application/json", b"{}")
+    with (
+        closed.client(closed.key("mine", scopes=USUAL, requests_per_minute=3)) as mine,
+        closed.client(closed.key("all", scopes=USUAL | {Scope.ALL_JOBS})) as everything,
+    ):
+        put(mine, NLP.replace("    nlp", "    for_each: [1, 2, 3]\n    parallel: 1\n    nlp"))
+        run_id = run(mine)
+
+        def done() -> int:
+            number: int = everything.get(f"/runs/{run_id}").json()["steps"][0]["items"]["succeeded"]
+            return number
+
+        wait_until(lambda: done() == 1, "the call that there was a request for")
+        assert mine.get("/workflows").json()["code"] == "rate_limit_exceeded"
+        everything.post(f"/runs/{run_id}/cancel")
+        assert ended(everything, run_id)["state"] == "cancelled"
+        assert len(closed.services["nlp"].seen) == 1
+
+
+@attack(
     threat="A run goes on with the rights of a key that was revoked meanwhile",
     control="The key is looked up at each step",
     file=RIGHTS,

@@ -368,3 +368,26 @@ def test_events_are_streamed_to_the_end(here: Platform) -> None:
     last = [line.partition(" ")[2] for line in lines if line.startswith("id:")][-1]
     rest = here.api.get(f"/runs/{run_id}/events", headers={"Last-Event-ID": last})
     assert rest.status_code == 204
+    for number in ("9" * 25, "9" * 5000, "-1", "x"):
+        again = here.api.get(f"/runs/{run_id}/events", headers={"Last-Event-ID": number})
+        assert again.text.startswith("id: 1\n"), "what is no id of an event is from the beginning"
+
+
+def test_values_that_are_nested_too_deep_are_refused_where_they_come_in(here: Platform) -> None:
+    """Before, what wrote them as JSON broke: the run could not be looked at any more."""
+    here.put("inputs: {x: {type: array}}\nsteps:\n  a:\n    nlp: {task: language, text: hi}\n")
+    deep: list[Any] = []
+    for _ in range(240):
+        deep = [deep]
+    for path in ("/workflows/test/runs", "/schedules/deep"):
+        body = {"inputs": {"x": deep}, **({} if "runs" in path else {"workflow": "test", "cron": "@daily"})}
+        refused = here.api.request("POST" if "runs" in path else "PUT", path, json=body)
+        assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request"), refused.text
+    here.answer(NLP, lambda _: {"result": deep})
+    run = here.ended(here.run(x=[]))
+    assert run["problem"]["code"] == "step_result_too_large"
+
+
+def test_a_version_that_no_database_could_hold_is_refused(here: Platform) -> None:
+    wrong = "steps:\n  a:\n    workflow: {name: other, version: '9223372036854775808'}\n"
+    assert here.api.put("/workflows/test", content=wrong).json()["code"] == "invalid_workflow"

@@ -119,11 +119,17 @@ class Clockwork:
         self.now = at("2026-01-01T00:00:30")
         self.runs: dict[str, str] = {}
         self.refusal: Exception | None = None
-        self.schedules = Schedules(database, self.submit, lambda: self.now)
+        self._database = database
+        self.restart()
+
+    def restart(self) -> None:
+        self.schedules = Schedules(self._database, self.submit, lambda: self.now)
 
     async def submit(self, name: str, _: RunRequest, __: Asker, ___: str, key: str | None) -> Run:
         if self.refusal:
             raise self.refusal
+        if name == "broken":
+            raise RuntimeError
         assert key is not None
         self.runs.setdefault(key, key.partition("Z")[0][-19:])
         values: dict[str, Any] = {"id": key, "workflow": name, "version": 1, "state": "queued", "reason": ""}
@@ -162,6 +168,24 @@ async def test_a_clock_that_is_set_back_repeats_nothing(clockwork: Clockwork) ->
     assert len(await clockwork.until("2026-01-01T05:30:00")) == 5
     assert await clockwork.until("2026-01-01T02:30:00") == []
     assert await clockwork.until("2026-01-01T06:00:01") == ["2026-01-01T06:00:00"]
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_a_clock_that_was_years_ahead_puts_nothing_off(clockwork: Clockwork, restarted: bool) -> None:
+    await clockwork.put(cron="@hourly")
+    assert len(await clockwork.until("2036-01-01T05:30:00")) == 1
+    if restarted:
+        clockwork.restart()
+    assert await clockwork.until("2026-01-01T02:30:00") == []
+    assert await clockwork.until("2026-01-01T03:00:01") == ["2026-01-01T03:00:00"]
+
+
+async def test_a_schedule_with_a_defect_holds_up_no_other(clockwork: Clockwork) -> None:
+    await clockwork.put(cron="@hourly")
+    request = ScheduleRequest.model_validate({"workflow": "broken", "cron": "@hourly"})
+    await clockwork.schedules.put("a-broken-one", request, ANYBODY)
+    assert await clockwork.until("2026-01-01T01:00:01") == ["2026-01-01T01:00:00"]
+    assert await clockwork.schedules.run_due() > 1, "it is not tried again at once"
 
 
 @pytest.mark.parametrize(

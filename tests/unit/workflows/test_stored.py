@@ -6,8 +6,11 @@ from xml.etree import ElementTree as ET
 
 import httpx
 import jsonschema
+import pytest
 import yaml
 
+from ai_semble.room import Room
+from tests.support.attacks import attack
 from tests.unit.workflows.conftest import YAML, Platform
 
 ONE = "description: First.\nsteps:\n  a:\n    nlp: {task: language, text: hi}\n"
@@ -87,3 +90,23 @@ def test_a_workflow_and_a_run_are_drawn(here: Platform) -> None:
 
 def read(picture: httpx.Response) -> ET.Element:
     return ET.fromstring(picture.content)  # noqa: S314 - our own answer
+
+
+@attack(
+    threat="Workflows, their versions and their runs fill the disk of the machine",
+    control="`resources.keep_free_disk`: none is stored, and no run accepted, that would leave less",
+    file="containers/base/src/ai_semble/room.py",
+)
+def test_workflows_and_runs_leave_some_of_the_disk_free(
+    here: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.put(ONE)
+    with monkeypatch.context() as full:
+        full.setattr(Room, "left", lambda _: 50)
+        for answer in (
+            here.api.put("/workflows/test", content=TWO, headers=YAML),
+            here.api.post("/workflows/test/runs"),
+        ):
+            assert (answer.status_code, answer.json()["code"]) == (507, "insufficient_storage")
+    assert here.api.get("/workflows/test").json()["source"] == ONE
+    assert here.ended(here.run())["state"] == "succeeded"

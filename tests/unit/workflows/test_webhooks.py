@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ import pytest
 
 from ai_semble.schemas.runs import RunState
 from ai_semble.schemas.webhooks import WebhookRequest
+from orchestrator.access.errors import ScopeMissing
+from orchestrator.access.keys import Scope
 from orchestrator.jobs.askers import ANYBODY, Asker
 from orchestrator.jobs.database import Database
 from orchestrator.sqlfiles import migrate_to
@@ -49,7 +51,12 @@ class Receiver:
         self.status = 204
         self.received: list[tuple[str, dict[str, Any]]] = []
         self.store = RunStore(database, lambda: self.now)
-        self.webhooks = Webhooks(database, self.post, ("example.com",), lambda: self.now)
+        self.scopes: dict[str, set[Scope]] = {}
+        self.webhooks = Webhooks(database, self.post, self.check, ("example.com",), lambda: self.now)
+
+    async def check(self, owner: str | None, scopes: Collection[Scope]) -> None:
+        if owner is not None and not self.scopes.get(owner, {Scope.WORKFLOWS}).issuperset(scopes):
+            raise ScopeMissing("The key is not for this")
 
     async def post(self, _: str, headers: Mapping[str, str], body: bytes) -> int:
         self.received.append((headers["webhook-id"], json.loads(body)))
@@ -136,6 +143,37 @@ async def test_only_what_was_asked_for_is_told(receiver: Receiver) -> None:
             "code": "why",
         },
     }
+
+
+@attack(
+    threat="A key that was revoked, or may no more see the runs of others, is told of them by its webhook for ever",
+    control="The key of a webhook is looked up at each message",
+    file="containers/orchestrator/src/orchestrator/workflows/webhooks.py",
+)
+async def test_a_webhook_tells_what_its_key_may_see_now(receiver: Receiver) -> None:
+    receiver.scopes["all"] = {Scope.WORKFLOWS, Scope.ALL_JOBS}
+    await receiver.put(Asker("all", sees_all=True))
+    await receiver.run(RunState.FAILED, "other")
+    assert await receiver.after(0) == 1
+    receiver.scopes["all"] = {Scope.WORKFLOWS}
+    await receiver.run(RunState.FAILED, "other")
+    assert await receiver.after(1) == 0
+    last = (await receiver.webhooks.get("office", ANYBODY)).deliveries[0]
+    assert (last.attempts, last.problem) == (1, "The key is not for this")
+
+
+async def test_a_message_with_a_defect_holds_up_no_other(receiver: Receiver) -> None:
+    async def post(url: str, headers: Mapping[str, str], body: bytes) -> int:
+        if b"broken" in body:
+            raise RuntimeError
+        return await Receiver.post(receiver, url, headers, body)
+
+    receiver.webhooks._post = post
+    await receiver.put()
+    await receiver.run(RunState.FAILED, workflow="broken")
+    receiver.now += 1
+    await receiver.run(RunState.FAILED)
+    assert await receiver.after(1) == 1
 
 
 @pytest.fixture(scope="module")

@@ -286,7 +286,10 @@ class JobsConfig(Section):
 class WorkflowsConfig(Section):
     """Workflows and their runs."""
 
-    max_running: Count = Field(16, description="Runs that go on at once; the others wait for their turn.")
+    max_running: Count = Field(
+        16,
+        description="Runs that go on at once, and as many at each depth of sub-workflows; the others wait.",
+    )
     max_queued: Count = Field(1000, description="Runs that may wait; more get 503.")
     retention_days: float = Field(30, gt=0, description="Ended runs are forgotten after this time.")
     http_hosts: tuple[str, ...] = Field(

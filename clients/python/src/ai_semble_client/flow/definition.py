@@ -6,7 +6,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 WORKFLOW_NAME = r"^[a-z][a-z0-9-]{0,62}$"
@@ -14,6 +14,8 @@ STEP_NAME = r"^[a-z][a-z0-9_]{0,62}$"
 # As in `data_parts`.
 DATASET_NAME = r"^[^\W_A-Z][\w-]*$"
 MOST_STEPS = 200
+# What writes JSON gives up a little later.
+DEEPEST = 200
 MOST_PARALLEL = 100
 DAY_S = 86_400
 # What a reference can be the whole of, whatever the field itself takes.
@@ -29,6 +31,24 @@ StepName = Annotated[
     ),
 ]
 Seconds = Annotated[float, Field(gt=0, le=30 * DAY_S)]
+
+
+def _bounded(values: dict[str, Any]) -> dict[str, Any]:
+    if too_deep(values):
+        raise PydanticCustomError("too_deep", "Values are nested more than {most} deep", {"most": DEEPEST})
+    return values
+
+
+def too_deep(value: Any, left: int = DEEPEST) -> bool:
+    """Whether values are nested more than DEEPEST deep."""
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return left == 0 or any(too_deep(item, left - 1) for item in inner)
+
+
+# Of a run: by name, as the workflow declares them.
+InputValues = Annotated[dict[str, Any], AfterValidator(_bounded)]
 
 
 class _Part(BaseModel):
@@ -103,7 +123,7 @@ class WorkflowCall(_Part):
     """A run of another workflow; its outputs are the result."""
 
     name: WorkflowName = Field(description="Which.")
-    version: int | None = Field(None, ge=1, description="Which version; the newest by default.")
+    version: int | None = Field(None, ge=1, le=2**31, description="Which version; the newest by default.")
     inputs: dict[str, Any] | str = Field({}, description="Its inputs.")
 
 

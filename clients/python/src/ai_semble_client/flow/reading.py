@@ -28,8 +28,11 @@ _INTEGER = re.compile(r"[-+]?[0-9]{1,40}")
 _TOO_LARGE = 2**63
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]{1,4})?")
 _TOML_PLACE = re.compile(r"\(at line (\d+), column (\d+)\)|\(at end of document\)")
-_TOML_TABLE = re.compile(r"\s*\[(\[?)\s*([^\[\]]+?)\s*\]")
+_TOML_TABLE = re.compile(r"\s*+\[(\[?)\s*+([^\[\]]++)\]")
 _TOML_KEY = re.compile(r"\s*((?:[\w-]+|\"[^\"]*\"|'[^']*')(?:\s*\.\s*(?:[\w-]+|\"[^\"]*\"|'[^']*'))*)\s*=")
+_TOML_PART = r"(?:(?<![\w-])[\w-]++|\"(?:[^\"\\\n]|\\.)*+\"|'[^'\n]*+')"
+# tomllib's memory grows with the square of the parts.
+_TOML_TOO_DEEP = re.compile(rf"(?:{_TOML_PART}[ \t]*+\.[ \t]*+){{{DEEPEST}}}")
 _TOML_NAME = re.compile(r"[\w-]+|\"[^\"]*\"|'[^']*'")
 
 
@@ -170,6 +173,9 @@ def _yaml_hint(text: str, error: Any) -> str:
 
 
 def _toml(text: str) -> Source:
+    if found := _TOML_TOO_DEEP.search(text):
+        line = text.count("\n", 0, found.start()) + 1
+        raise _unreadable(Place(line, 1), f"values are nested more than {DEEPEST} deep")
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

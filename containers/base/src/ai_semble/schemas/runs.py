@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ai_semble.schemas.jobs import Progress
 from ai_semble.schemas.problem import Problem
-from ai_semble.schemas.workflows import StepKind
+from ai_semble.schemas.workflows import InputValues, StepKind
 
 RUN_ID = r"^[0-9a-f]{32}$"
 
@@ -91,14 +91,14 @@ class WorkflowPage(_Answer):
 class RunRequest(_Request):
     """What a run is given."""
 
-    inputs: dict[str, Any] = Field({}, description="By name, as the workflow declares them.")
+    inputs: InputValues = Field({}, description="By name, as the workflow declares them.")
     version: int | None = Field(None, ge=1, le=2**31, description="Which version; the newest by default.")
 
 
 class RerunRequest(_Request):
     """What is different in a new run."""
 
-    inputs: dict[str, Any] = Field({}, description="Those that change; the others are as before.")
+    inputs: InputValues = Field({}, description="Those that change; the others are as before.")
 
 
 class Items(_Answer):

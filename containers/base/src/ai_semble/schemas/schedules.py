@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from ai_semble.schemas.problem import Problem
-from ai_semble.schemas.workflows import WorkflowName
+from ai_semble.schemas.workflows import InputValues, WorkflowName
 
 
 class CatchUp(StrEnum):
@@ -38,7 +38,7 @@ class ScheduleRequest(BaseModel):
         "night has twice is due once, unless the expression is for every hour.",
         examples=["Asia/Tokyo"],
     )
-    inputs: dict[str, Any] = Field({}, description="Of every run.")
+    inputs: InputValues = Field({}, description="Of every run.")
     version: int | None = Field(None, ge=1, le=2**31, description="Which version; the newest by default.")
     catch_up: CatchUp = Field(
         CatchUp.LAST,

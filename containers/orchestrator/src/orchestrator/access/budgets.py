@@ -46,15 +46,15 @@ class Budgets:
         account, limits, now = self._account(key.id), key.limits, self._clock()
         if limits.parallel is not None and account.running >= limits.parallel:
             raise _exceeded(key, f"{limits.parallel} requests at once", _PLACE_RETRY_S)
-        if limits.requests_per_minute is not None:
-            wait = account.requests.wait(1, limits.requests_per_minute, now) or self._wait_for_known(key, now)
-            if wait:
-                raise _exceeded(key, f"{limits.requests_per_minute} requests a minute", wait)
-            account.requests.spend(1, now)
+        self._count(key, account, now)
         account.running += 1
 
     def leave(self, key: Key) -> None:
         self._account(key.id).running -= 1
+
+    def count(self, key: Key) -> None:
+        """Count a request that takes nobody's place, as those of steps. Raises RateLimitExceeded."""
+        self._count(key, self._account(key.id), self._clock())
 
     def hold_tokens(self, key: Key, limit: int, most: int) -> Deposit:
         """Count as many tokens as a request may use, until it is settled.
@@ -106,6 +106,15 @@ class Budgets:
         """What was used is lost: limited keys that are older than this moment wait for a whole minute."""
         self._accounts.clear()
         self._unknown = (self._clock(), self._calendar())
+
+    def _count(self, key: Key, account: _Account, now: float) -> None:
+        limit = key.limits.requests_per_minute
+        if limit is None:
+            return
+        wait = account.requests.wait(1, limit, now) or self._wait_for_known(key, now)
+        if wait:
+            raise _exceeded(key, f"{limit} requests a minute", wait)
+        account.requests.spend(1, now)
 
     def _wait_for_known(self, key: Key, now: float) -> float:
         """The seconds until all that this key may have used unknown is over."""

@@ -25,11 +25,15 @@ class Rights:
                 self._access.check_scope(key, scope)
 
     async def hold(self, owner: str | None, scope: Scope, path: str, body: bytes) -> Hold | None:
-        """What holds the tokens of a call, if they are counted. Raises what `check` and `Access.judge` raise."""
+        """What holds the tokens of a call, if they are counted; the call itself is counted as a request.
+
+        Raises RateLimitExceeded, and what `check` and `Access.judge` raise.
+        """
         if owner is None:
             return None
         key = await self._valid(owner)
         self._access.check_scope(key, scope)
+        self._access.budgets.count(key)
         return self._access.judge(key, path, body) if self._access.looks_into(key, path) else None
 
     async def _valid(self, owner: str) -> Key:

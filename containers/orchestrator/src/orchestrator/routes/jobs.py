@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from orchestrator.routes.askers import asker_of
 from orchestrator.routes.described import add
 
 LONGEST_WAIT_S = 60
+_EVENT_ID = re.compile(r"[0-9]{1,15}")
 EVENT_STREAM = "text/event-stream"
 _EVENTS: dict[str, Any] = {
     "description": "Server-sent events `state`, `progress` and, last, `end`; the data of each is a JobEvent. "
@@ -124,15 +126,18 @@ async def _events(
     ] = None,
 ) -> Response:
     """Ends when the job has ended. A client that was cut off sends `Last-Event-ID` and misses nothing."""
-    known = last_event_id.isascii() and last_event_id.isdigit() if last_event_id else False
-    after = int(last_event_id or 0) if known else 0
-    events = _jobs(request).events(job_id, asker_of(request.scope), after)
+    events = _jobs(request).events(job_id, asker_of(request.scope), number_of(last_event_id))
     try:
         first = await anext(events)
     except StopAsyncIteration:
         return Response(status_code=204)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(_stream(first, events), 200, headers, EVENT_STREAM)
+
+
+def number_of(event_id: str | None) -> int:
+    """0, from the beginning, for what is no id of an event."""
+    return int(event_id) if event_id and _EVENT_ID.fullmatch(event_id) else 0
 
 
 async def _stream(first: JobEvent | None, rest: AsyncIterator[JobEvent | None]) -> AsyncIterator[str]:

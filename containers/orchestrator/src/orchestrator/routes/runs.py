@@ -14,7 +14,7 @@ from orchestrator.operations.operation import BODY, join
 from orchestrator.routes.askers import asker_of
 from orchestrator.routes.bodies import described, read_json
 from orchestrator.routes.described import add
-from orchestrator.routes.jobs import EVENT_STREAM, LONGEST_WAIT_S
+from orchestrator.routes.jobs import EVENT_STREAM, LONGEST_WAIT_S, number_of
 from orchestrator.routes.workflows import SVG, IdempotencyKey, picture
 from orchestrator.workflows.service import WorkflowService
 
@@ -179,9 +179,7 @@ async def _events(
     ] = None,
 ) -> Response:
     """Ends when the run has ended. A client that was cut off sends `Last-Event-ID` and misses nothing."""
-    known = last_event_id.isascii() and last_event_id.isdigit() if last_event_id else False
-    after = min(int(last_event_id or 0), 2**53) if known else 0
-    events = _workflows(request).events(run_id, asker_of(request.scope), after)
+    events = _workflows(request).events(run_id, asker_of(request.scope), number_of(last_event_id))
     try:
         first = await anext(events)
     except StopAsyncIteration:

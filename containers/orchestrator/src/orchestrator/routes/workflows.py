@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
@@ -150,8 +151,7 @@ async def _schema() -> Response:
 
 async def _list(request: Request) -> WorkflowPage:
     """The newest version of each, by name."""
-    stored = await _workflows(request).library.all()
-    return WorkflowPage(workflows=tuple(map(library.summary, stored)))
+    return WorkflowPage(workflows=await _workflows(request).library.all())
 
 
 async def _put(request: Request, response: Response, name: Name) -> Workflow:
@@ -160,7 +160,8 @@ async def _put(request: Request, response: Response, name: Name) -> Workflow:
     """
     shelf = _workflows(request).library
     source = await _source(request)
-    checked = _checked(source, _form(request), name)
+    # In a thread, since a file of this length may keep one for a second.
+    checked = await asyncio.to_thread(_checked, source, _form(request), name)
     text = source.decode("utf-8-sig")
     stored, is_new = await shelf.put(name, text, checked, asker_of(request.scope))
     response.status_code = 201 if is_new else 200
@@ -182,7 +183,7 @@ async def _delete(request: Request, name: Name) -> None:
 async def _graph(request: Request, name: Name, version: Version = None) -> Response:
     """Each step behind those that it waits for; dashed boxes have a `when`, dashed lines lead to `on_failure`."""
     stored = await _workflows(request).library.get(name, version)
-    graph = library.graph(stored)
+    graph = await asyncio.to_thread(library.graph, stored)
     return picture(draw(graph, f"{stored.name}, version {stored.version}"))
 
 

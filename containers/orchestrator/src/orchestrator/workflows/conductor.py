@@ -15,12 +15,12 @@ from ai_semble.schemas.runs import RunState, StepState
 from ai_semble.schemas.workflows import Retry, Step
 from orchestrator.jobs.slots import back_off
 from orchestrator.workflows.errors import StepTimedOut, TooManyItems
-from orchestrator.workflows.expressions import is_true
 from orchestrator.workflows.graph import call_of, graph_of
 from orchestrator.workflows.known import Known, Shelf
 from orchestrator.workflows.performing import Attempt, CallFailed, Performer, patiently
 from orchestrator.workflows.planner import Plan, Standing, fraction, plan
 from orchestrator.workflows.records import ItemRecord, Problem, RunRecord, StepRecord
+from orchestrator.workflows.rendering import is_true
 from orchestrator.workflows.store import RunStore
 
 T = TypeVar("T")

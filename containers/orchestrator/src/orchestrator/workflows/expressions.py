@@ -6,7 +6,8 @@ A value that is one reference becomes what that is, of whatever type; in a longe
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -15,14 +16,22 @@ import jmespath
 from jmespath import functions
 from jmespath.exceptions import JMESPathError
 
-from orchestrator.workflows.bounds import Interpreter, check_length, weigh
-from orchestrator.workflows.faults import Path, dotted
+from orchestrator.workflows.faults import Path
 
 ROOTS = ("inputs", "steps", "run", "item", "index")
 # Of these, the name behind them is checked.
 _NAMED = ("inputs", "steps")
-_OPEN, _CLOSE = "${{", "}}"
+OPEN, _CLOSE = "${{", "}}"
 _LONGEST = 10_000
+# Compiled, a text takes up to a hundred times its length.
+_LONGEST_KEPT = 2000
+# What decides where a reference ends: braces, but not those within quotes.
+_BRACES = re.compile(
+    r"""'(?:[^'\\]|\\.)*+'|"(?:[^"\\]|\\.)*+"|`(?:[^`\\]|\\.)*+`|[{}]""",
+    re.DOTALL,
+)
+# Bytes that a value takes in memory, at least.
+_AS_OBJECT = 16
 _NODES = (
     "or_expression",
     "and_expression",
@@ -35,15 +44,8 @@ _NODES = (
 )
 
 
-_FAILURES = (JMESPathError, TypeError, ValueError, ArithmeticError, RecursionError, MemoryError)
-
-
 class BadExpression(Exception):
     """What stands in `${{ }}` cannot be read."""
-
-
-class EvaluationFailed(Exception):
-    """A reference cannot be worked out with the values that there are."""
 
 
 @dataclass(frozen=True)
@@ -64,20 +66,9 @@ class Expression:
     def mentions(self) -> frozenset[Mention]:
         return frozenset(_mentions(self.parsed.parsed))
 
-    def search(self, known: Mapping[str, Any]) -> Any:
-        """Raises EvaluationFailed."""
-        try:
-            value = Interpreter(jmespath.Options(custom_functions=_Functions())).visit(
-                self.parsed.parsed, known
-            )
-            weigh(value)
-        except _FAILURES as error:
-            raise EvaluationFailed(f"`{self.text}`: {_reason(error)}") from error
-        return value
-
 
 def has_reference(value: Any) -> bool:
-    return any(_OPEN in text for _, text in texts_in(value))
+    return any(OPEN in text for _, text in texts_in(value))
 
 
 def texts_in(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
@@ -93,72 +84,41 @@ def texts_in(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
                 yield from texts_in(item, (*path, index))
 
 
-@lru_cache(maxsize=2048)
 def split(text: str) -> tuple[str | Expression, ...]:
     """The parts of a text, in order. Raises BadExpression."""
+    return _split_kept(text) if len(text) <= _LONGEST_KEPT else _split(text)
+
+
+def _split(text: str) -> tuple[str | Expression, ...]:
     parts: list[str | Expression] = []
-    rest = text
-    while _OPEN in rest:
-        before, _, after = rest.partition(_OPEN)
-        expression, rest = _first(after)
+    start = 0
+    while (opened := text.find(OPEN, start)) >= 0:
+        end = _end(text, opened + len(OPEN))
+        before, expression = text[start:opened], compile_expression(text[opened + len(OPEN) : end])
         parts += [before, expression] if before else [expression]
-    return (*parts, rest) if rest else tuple(parts)
+        start = end + len(_CLOSE)
+    return (*parts, text[start:]) if start < len(text) else tuple(parts)
 
 
-def render(value: Any, known: Mapping[str, Any], path: Path = ()) -> Any:
-    """The value with all references replaced. Raises EvaluationFailed, which names the path."""
-    match value:
-        case str() if _OPEN in value:
-            try:
-                return _render_text(value, known)
-            except EvaluationFailed as error:
-                raise EvaluationFailed(f"{dotted(path)}: {error}" if path else str(error)) from error
-        case dict():
-            return {name: render(item, known, (*path, name)) for name, item in value.items()}
-        case list():
-            return [render(item, known, (*path, index)) for index, item in enumerate(value)]
-        case _:
-            return value
+_split_kept = lru_cache(maxsize=512)(_split)
 
 
-def is_true(value: Any) -> bool:
-    """As in JMESPath: false are null, false, and an empty text, list or object. Zero is true there."""
-    return not (value is None or value is False or value in ("", [], {}))
-
-
-def _render_text(text: str, known: Mapping[str, Any]) -> Any:
-    parts = split(text.strip())
-    if len(parts) == 1 and isinstance(parts[0], Expression):
-        return parts[0].search(known)
-    return "".join(part if isinstance(part, str) else _as_text(part, known) for part in split(text))
-
-
-def _as_text(expression: Expression, known: Mapping[str, Any]) -> str:
-    value = expression.search(known)
-    if value is None:
-        raise EvaluationFailed(f"`{expression.text}` is null, so it cannot be part of a text")
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _first(after: str) -> tuple[Expression, str]:
-    """The reference at the beginning, and what comes behind it. `}}` may also end two objects of JMESPath."""
-    end = after.find(_CLOSE)
-    if end < 0:
+def _end(text: str, start: int) -> int:
+    """Where the `}}` of a reference is that begins here; one may also end two objects of JMESPath."""
+    depth = 0
+    for found in _BRACES.finditer(text, start):
+        if found[0] == "{":
+            depth += 1
+        elif found[0] == "}" and depth:
+            depth -= 1
+        elif found[0] == "}" and text.startswith(_CLOSE, found.start()):
+            return found.start()
+    # Something is not closed, which is told when it is compiled.
+    if (end := text.find(_CLOSE, start)) < 0:
         raise BadExpression("`${{` without `}}`")
-    first_error: BadExpression | None = None
-    while end >= 0:
-        try:
-            return compile_expression(after[:end]), after[end + len(_CLOSE) :]
-        except BadExpression as error:
-            first_error = first_error or error
-        end = after.find(_CLOSE, end + 1)
-        if end > _LONGEST:
-            break
-    assert first_error is not None  # noqa: S101 - the loop ran
-    raise first_error
+    return end
 
 
-@lru_cache(maxsize=2048)
 def compile_expression(text: str) -> Expression:
     """Raises BadExpression."""
     words = text.strip()
@@ -167,13 +127,16 @@ def compile_expression(text: str) -> Expression:
     if len(words) > _LONGEST:
         raise BadExpression(f"it is longer than {_LONGEST:,} characters")
     try:
-        parsed = jmespath.compile(words)
+        expression = Expression(words, jmespath.compile(words))
+        # Long chains are read, but too deep for what looks through them.
+        expression.mentions()
+        unknown_functions(expression)
     except (JMESPathError, RecursionError) as error:
-        raise BadExpression(f"`{words[:200]}` is not JMESPath: {_reason(error)}") from error
-    return Expression(words, parsed)
+        raise BadExpression(f"`{words[:200]}` is not JMESPath: {reason(error)}") from error
+    return expression
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     return str(error).partition(":\n")[0].partition("\n")[0] or type(error).__name__
 
 
@@ -205,8 +168,17 @@ def _leading_name(node: Mapping[str, Any]) -> str | None:
     return str(node["value"])
 
 
-class _Functions(functions.Functions):  # type: ignore[misc] # jmespath has no types
-    """Those of JMESPath, and what tables and language models ask for."""
+class Functions(functions.Functions):  # type: ignore[misc] # jmespath has no types
+    """Those of JMESPath, and what tables and language models ask for; `spend` is told before much is made."""
+
+    def __init__(self, spend: Callable[[int], None]) -> None:
+        super().__init__()
+        self._spend = spend
+
+    @functions.signature({"types": ["string"]}, {"types": ["array-string"]})  # type: ignore[untyped-decorator]
+    def _func_join(self, separator: str, texts: list[str]) -> str:
+        self._spend(len(separator) * len(texts))
+        return separator.join(texts)
 
     @functions.signature({"types": ["object"]})  # type: ignore[untyped-decorator]
     def _func_records(self, columns: dict[str, Any]) -> list[dict[str, Any]]:
@@ -219,20 +191,9 @@ class _Functions(functions.Functions):  # type: ignore[misc] # jmespath has no t
             raise ValueError(f"the lists of records() differ in length: {lengths}")
         return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
 
-    @functions.signature({"types": ["string"]}, {"types": ["array-string"]})  # type: ignore[untyped-decorator]
-    def _func_join(self, separator: str, texts: list[str]) -> str:
-        check_length(sum(map(len, texts)) + len(separator) * len(texts))
-        return separator.join(texts)
-
-    @functions.signature({"types": []})  # type: ignore[untyped-decorator]
-    def _func_to_string(self, value: Any) -> str:
-        weigh(value)
-        return (
-            value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-        )
-
     @functions.signature({"types": ["string"]})  # type: ignore[untyped-decorator]
     def _func_from_json(self, text: str) -> Any:
+        self._spend(_AS_OBJECT * len(text))
         try:
             return json.loads(text)
         except ValueError as error:
@@ -240,10 +201,11 @@ class _Functions(functions.Functions):  # type: ignore[misc] # jmespath has no t
 
     @functions.signature({"types": ["string"]}, {"types": ["string"]})  # type: ignore[untyped-decorator]
     def _func_split(self, separator: str, text: str) -> list[str]:
+        self._spend(_AS_OBJECT * (text.count(separator) + 1))
         return text.split(separator) if separator else list(text)
 
 
-FUNCTIONS = tuple(sorted(_Functions.FUNCTION_TABLE))
+FUNCTIONS = tuple(sorted(Functions.FUNCTION_TABLE))
 
 
 def unknown_functions(expression: Expression) -> list[str]:
@@ -257,3 +219,16 @@ def _called(node: Mapping[str, Any]) -> Iterator[str]:
     for child in node["children"]:
         if isinstance(child, dict):
             yield from _called(child)
+
+
+_REFERENCE = re.compile(r"^\s*\$\{\{.*\}\}\s*$", re.DOTALL)
+
+
+def is_reference(value: Any) -> bool:
+    """Whether a value is a text that is one reference."""
+    if not isinstance(value, str) or not _REFERENCE.match(value):
+        return False
+    try:
+        return len(split(value.strip())) == 1
+    except BadExpression:
+        return False

@@ -9,10 +9,10 @@ from typing import Any
 import orjson
 
 from ai_semble.schemas.runs import StepState
-from orchestrator.workflows.bounds import TooMuch, weigh
+from ai_semble.schemas.workflows import DEEPEST, too_deep
 from orchestrator.workflows.errors import BadReference, StepResultTooLarge
-from orchestrator.workflows.expressions import EvaluationFailed, render
 from orchestrator.workflows.records import RunRecord, StepRecord
+from orchestrator.workflows.rendering import EvaluationFailed, render
 
 MOST_OF_A_STEP = 4 * 2**20
 MOST_OF_A_RUN = 16 * 2**20
@@ -46,6 +46,8 @@ class Known:
         """Raises StepResultTooLarge for a result that there is no room for."""
         if len(result) > MOST_OF_A_STEP:
             raise StepResultTooLarge(f"It has {len(result):,} bytes; a step has at most {MOST_OF_A_STEP:,}")
+        if result.count(b"[") + result.count(b"{") > DEEPEST and too_deep(orjson.loads(result)):
+            raise StepResultTooLarge(f"Its values are nested more than {DEEPEST} deep")
         if self._bytes + len(result) > MOST_OF_A_RUN:
             raise StepResultTooLarge(f"All results of the run have more than {MOST_OF_A_RUN:,} bytes")
         if self._shelf.used + len(result) > MOST_OF_ALL:
@@ -93,8 +95,7 @@ class Known:
 def _rendered(value: Any, document: Mapping[str, Any]) -> Any:
     made = render(value, document)
     try:
-        weigh(made)
         orjson.dumps(made)
-    except (TooMuch, orjson.JSONEncodeError, RecursionError) as error:
+    except (orjson.JSONEncodeError, RecursionError) as error:
         raise EvaluationFailed(f"what comes out cannot be written as JSON: {error}") from error
     return made

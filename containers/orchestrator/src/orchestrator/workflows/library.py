@@ -40,8 +40,12 @@ class Stored:
 class Library:
     """Everybody reads and runs all workflows; only their owners replace and delete them."""
 
-    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, database: Database, check_room: Callable[[int], None], clock: Callable[[], float] = time.time
+    ) -> None:
+        """`check_room` raises InsufficientStorage when the disk has not so many bytes left."""
         self._database = database
+        self._check_room = check_room
         self._clock = clock
 
     async def put(self, name: str, source: str, checked: Checked, asker: Asker) -> tuple[Stored, bool]:
@@ -51,6 +55,7 @@ class Library:
         """
         now = self._clock()
         definition = orjson.dumps(checked.document).decode()
+        self._check_room(len(source) + len(definition))
 
         def work(connection: sqlite3.Connection) -> tuple[Stored, bool]:
             known = _find(connection, name, None)
@@ -76,9 +81,12 @@ class Library:
             raise WorkflowNotFound(f"There is no {which}")
         return stored
 
-    async def all(self) -> list[Stored]:
-        def work(connection: sqlite3.Connection) -> list[Stored]:
-            return [Stored.of(row) for row in connection.execute(_query("all"))]
+    async def all(self) -> tuple[WorkflowSummary, ...]:
+        """By name. What is in the files stays on the disk: together they may be long."""
+
+        def work(connection: sqlite3.Connection) -> tuple[WorkflowSummary, ...]:
+            rows = map(dict, connection.execute(_query("all")))
+            return tuple(WorkflowSummary(**{**row, "created_at": moment(row["created_at"])}) for row in rows)
 
         return await self._database.read(work)
 
@@ -102,10 +110,6 @@ class Library:
 
         if not await self._database.write(work):
             raise WorkflowNotFound(f"There is no workflow {name}")
-
-
-def summary(stored: Stored) -> WorkflowSummary:
-    return WorkflowSummary(**_facts(stored))
 
 
 def detail(stored: Stored, versions: tuple[WorkflowVersion, ...]) -> Workflow:

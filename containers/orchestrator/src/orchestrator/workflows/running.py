@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Coroutine
 from typing import Any, Protocol
 
@@ -40,7 +40,11 @@ class Rights(StepRights, Protocol):
 
 
 class Running:
-    """Gives each run to a conductor, as many at once as there is room for; the others stand in line."""
+    """Gives each run to a conductor, as many at once as there is room for; the others stand in line.
+
+    Runs that are steps of others have room and a line of their own, by their depth: who waits for a deeper run is
+    never in its way, and `for_each` over workflows with `for_each` is no flood.
+    """
 
     def __init__(
         self,
@@ -63,17 +67,18 @@ class Running:
         self._performer = Performer(jobs, rights, children, self._config.http_hosts)
         self._tasks: set[asyncio.Task[None]] = set()
         self._conductors: dict[str, Conductor] = {}
-        self._in_hand: set[str] = set()
+        # Their depth.
+        self._in_hand: dict[str, int] = {}
         self._to_cancel: set[str] = set()
         # Tried again in the moment before they were let go.
         self._again: set[str] = set()
-        self._line: deque[str] = deque()
+        self._lines: defaultdict[int, deque[str]] = defaultdict(deque)
         self._ended = runtime.metrics.counter(
             "ai_semble_runs_ended", "Runs of workflows that ended.", ["state"]
         )
         gauge = runtime.metrics.gauge("ai_semble_runs", "Runs of workflows that have not ended.", ["state"])
         gauge.labels("running").set_function(lambda: len(self._in_hand))
-        gauge.labels("queued").set_function(lambda: len(self._line))
+        gauge.labels("queued").set_function(lambda: sum(map(len, self._lines.values())))
 
     async def start(self) -> None:
         """Go on with the runs that there are."""
@@ -82,16 +87,16 @@ class Running:
 
     async def stop(self) -> None:
         """Leave every run as it is, for the next start."""
-        self._line.clear()
+        self._lines.clear()
         self._again.clear()
         tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def stand_in_line(self, run_id: str) -> None:
-        self._line.append(run_id)
-        self._pump()
+    def stand_in_line(self, run: RunRecord) -> None:
+        self._lines[run.depth].append(run.id)
+        self._pump(run.depth)
 
     def cancelled(self, run: RunRecord) -> None:
         """It has ended, or is to end."""
@@ -121,19 +126,20 @@ class Running:
         again = {name: _begun_again(step, after[name]) for name, step in changed.items()}
         return await self._store.reopen(run.id, again)
 
-    def _pump(self) -> None:
+    def _pump(self, depth: int) -> None:
         """Take runs from the line, as long as there is room."""
-        while self._line and len(self._in_hand) < self._config.max_running:
-            self._take(self._line.popleft())
+        line = self._lines[depth]
+        while line and list(self._in_hand.values()).count(depth) < self._config.max_running:
+            self._take(line.popleft(), depth)
 
-    def _take(self, run_id: str) -> None:
+    def _take(self, run_id: str, depth: int) -> None:
         if run_id in self._in_hand:
             self._again.add(run_id)
             return
-        self._in_hand.add(run_id)
-        self.spawn(self._conduct(run_id))
+        self._in_hand[run_id] = depth
+        self.spawn(self._conduct(run_id, depth))
 
-    async def _conduct(self, run_id: str) -> None:
+    async def _conduct(self, run_id: str, depth: int) -> None:
         try:
             run = await self._store.begin(run_id) or await self._store.get(run_id)
             if run is None or run.state.ended:
@@ -153,14 +159,14 @@ class Running:
             await self._give_up(run_id, error)
         finally:
             self._conductors.pop(run_id, None)
-            self._in_hand.discard(run_id)
+            self._in_hand.pop(run_id, None)
             self._to_cancel.discard(run_id)
             self._bulletin.ring(run_id)
             self._told()
             if run_id in self._again:
                 self._again.discard(run_id)
-                self._take(run_id)
-            self._pump()
+                self._take(run_id, depth)
+            self._pump(depth)
 
     async def _give_up(self, run_id: str, error: Exception) -> None:
         defect = problems.document(InternalError(type(error).__name__), "orchestrator")
@@ -177,13 +183,13 @@ class Running:
             self._to_cancel.add(run_id)
 
     async def _accept_child(self, new: NewRun | RunRecord) -> str:
-        """A run of a step: new, or one that has failed and goes on. It does not stand in line: its parent did."""
+        """A run of a step: new, or one that has failed and goes on."""
         if isinstance(new, NewRun):
             await self.check_rights(WorkflowDefinition.model_validate_json(new.definition), new.owner)
             run = await self._store.accept(new, self._config.max_queued)
         else:
             run = await self.reopen(new) or new
-        self._take(run.id)
+        self.stand_in_line(run)
         return run.id
 
     async def _stop_child(self, run_id: str) -> None:
@@ -203,13 +209,14 @@ class Running:
     async def _find_lost(self) -> None:
         """Go on with the runs that nobody has in hand: all of them at a start, later those that a full disk cost."""
         for run in await self._store.unended():
-            if run.id in self._in_hand or run.id in self._line:
+            if run.id in self._in_hand or run.id in self._lines[run.depth]:
                 continue
-            if run.state is RunState.QUEUED and run.parent is None:
-                self._line.append(run.id)
+            if run.state is RunState.QUEUED:
+                self._lines[run.depth].append(run.id)
             else:
-                self._take(run.id)
-        self._pump()
+                self._take(run.id, run.depth)
+        for depth in tuple(self._lines):
+            self._pump(depth)
 
     async def _forget_old(self) -> None:
         before = self._store.clock() - self._config.retention_days * DAY_S

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import orjson
@@ -65,6 +67,8 @@ class Schedules:
         self._submit = submit
         self._clock = clock
         self._changed = asyncio.Event()
+        # When it was looked last; a clock behind that was set back, perhaps while nobody looked.
+        self._looked_at = math.inf
 
     async def put(self, name: str, request: ScheduleRequest, asker: Asker) -> Schedule:
         """Make or change a schedule. Raises InvalidSchedule, ScheduleOfAnother, InsufficientStorage."""
@@ -138,11 +142,35 @@ class Schedules:
     async def run_due(self) -> float:
         """Make the runs that are due; the seconds until the next one."""
         now = self._clock()
-        for row in await self._rows("due", {"now": now}):
-            if not await self._run(ScheduleRecord.of(row), now):
-                return NAP_S
+        if now < self._looked_at:
+            await self._look_again(now)
+        self._looked_at = now
+        due_now = map(ScheduleRecord.of, await self._rows("due", {"now": now}))
+        are_done = [await self._run_or_wait(record, now) for record in due_now]
         (first,) = await self._rows("next", {})
-        return NAP_S if first["next_at"] is None else max(0.05, first["next_at"] - self._clock())
+        next_at: float | None = first["next_at"]
+        if next_at is None or not all(are_done):
+            return NAP_S
+        return max(0.05, next_at - self._clock())
+
+    async def _look_again(self, now: float) -> None:
+        """A clock that was too far ahead has put off what is due before. No time is run for twice, by its key."""
+        for row in await self._rows("later", {"now": now}):
+            record = ScheduleRecord.of(row)
+            values = {"name": record.name, "seen": record.next_at}
+            try:
+                next_at = Times(record.cron, record.timezone).after(now)
+            except WrongTimes:
+                continue
+            if record.next_at is not None and next_at < record.next_at:
+                await self._database.write(partial(_bring_forward, {**values, "next_at": next_at}))
+
+    async def _run_or_wait(self, record: ScheduleRecord, now: float) -> bool:
+        try:
+            return await self._run(record, now)
+        except Exception:  # the top of a schedule: a defect in one holds up no other
+            log.exception("schedule_crashed", schedule=record.name)
+            return False
 
     async def _run(self, record: ScheduleRecord, now: float) -> bool:
         """False when there is no room for its runs now."""
@@ -192,6 +220,10 @@ def _times(cron: str, timezone: str) -> Times:
         return Times(cron, timezone)
     except WrongTimes as error:
         raise InvalidSchedule(str(error)) from error
+
+
+def _bring_forward(values: Mapping[str, Any], connection: sqlite3.Connection) -> None:
+    connection.execute(_query("bring_forward"), values)
 
 
 def _query(name: str) -> str:

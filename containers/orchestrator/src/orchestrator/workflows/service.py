@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import orjson
 
+from ai_semble.room import Room
 from ai_semble.schemas.runs import (
     RerunRequest,
     Run,
@@ -67,11 +68,12 @@ class WorkflowService:
         self._database = Database(
             folder / "workflows.sqlite", lambda connection: migrate_to(connection, PACKAGE), "workflows"
         )
-        self.library = Library(self._database)
-        self._store = RunStore(self._database)
+        room = Room(folder, runtime.config.resources.keep_free_disk)
+        self.library = Library(self._database, room.check)
+        self._store = RunStore(self._database, check_room=room.check)
         self._bulletin = Bulletin()
         self.schedules = Schedules(self._database, self.submit)
-        self.webhooks = Webhooks(self._database, post, self._config.http_hosts)
+        self.webhooks = Webhooks(self._database, post, rights.check, self._config.http_hosts)
         self._running = Running(
             runtime, self._store, self.library, jobs, rights, self._bulletin, self.webhooks.run_ended
         )
@@ -275,14 +277,14 @@ class WorkflowService:
     async def _stand_in_line(self, new: NewRun) -> RunRecord:
         run = await self._store.accept(new, self._config.max_queued)
         if run.id == new.id:
-            self._running.stand_in_line(run.id)
+            self._running.stand_in_line(run)
         return run
 
     async def _reopen(self, run: RunRecord) -> RunRecord:
         again = await self._running.reopen(run)
         if again is None:
             raise NothingToRetry(f"The run is {run.state}")
-        self._running.stand_in_line(run.id)
+        self._running.stand_in_line(again)
         return again
 
     async def _new(

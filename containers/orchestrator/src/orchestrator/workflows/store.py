@@ -37,12 +37,20 @@ def queries() -> Mapping[str, str]:
 class RunStore:
     """All writes raise InsufficientStorage. What is not durable is found out again after a power cut."""
 
-    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Callable[[], float] = time.time,
+        check_room: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        """`check_room` raises InsufficientStorage when the disk has not so many bytes left."""
         self._database = database
         self.clock = clock
+        self._check_room = check_room
 
     async def accept(self, new: NewRun, most_waiting: int) -> RunRecord:
         """The new run, or the one that has its idempotency key. Raises Overloaded."""
+        self._check_room(len(new.definition) + len(new.inputs))
         now = self.clock()
 
         def work(connection: sqlite3.Connection) -> RunRecord:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 import orjson
@@ -13,6 +13,7 @@ import orjson
 from ai_semble.errors import AiSembleError
 from ai_semble.logs import get_logger
 from ai_semble.schemas.webhooks import Delivery, RunEnd, Webhook, WebhookRequest
+from orchestrator.access.keys import Scope
 from orchestrator.jobs.askers import Asker
 from orchestrator.jobs.database import Database
 from orchestrator.jobs.views import moment
@@ -31,20 +32,26 @@ _SHOWN = 20
 _KEPT_S = 7 * 86_400
 _GONE = 410
 Post = Callable[[str, Mapping[str, str], bytes], Awaitable[int]]
+Check = Callable[[str | None, Collection[Scope]], Awaitable[None]]
 
 
 class Webhooks:
-    """`post` sends one message and gives the status of its answer. The messages themselves are made by the database."""
+    """`post` sends one message and gives the status of its answer. The messages themselves are made by the database.
+
+    `check` raises what a key lacks: it may have been revoked since it made the webhook.
+    """
 
     def __init__(
         self,
         database: Database,
         post: Post,
+        check: Check,
         http_hosts: tuple[str, ...],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._database = database
         self._post = post
+        self._check_rights = check
         self._hosts = tuple(host.lower() for host in http_hosts)
         self._clock = clock
         self._news = asyncio.Event()
@@ -127,9 +134,13 @@ class Webhooks:
         status, problem = 0, None
         try:
             self._check(message["url"])
+            await self._check_rights(message["owner"], _scopes(message["sight"]))
             status = await self._post(message["url"], {"content-type": "application/json", **signed}, body)
         except AiSembleError as error:
             problem = error.detail
+        except Exception as error:  # the top of a message: a defect holds up no other one
+            log.exception("webhook_crashed", webhook=message["webhook"])
+            problem = f"A defect: {type(error).__name__}"
         if status and not 200 <= status < 300:
             problem = f"The host answered {status}"
         await self._note(message, status, problem)
@@ -177,6 +188,10 @@ class Webhooks:
         return await self._database.read(
             lambda connection: connection.execute(_query(query), values).fetchall()
         )
+
+
+def _scopes(sight: str | None) -> Collection[Scope]:
+    return {Scope.WORKFLOWS, Scope.ALL_JOBS} if sight is None else {Scope.WORKFLOWS}
 
 
 def _query(name: str) -> str:

@@ -17,9 +17,9 @@ SELECT
     workflows.name,
     workflows.owner,
     workflow_versions.version,
-    workflow_versions.source,
-    workflow_versions.definition,
-    workflow_versions.created_at
+    workflow_versions.created_at,
+    COALESCE(json_extract(workflow_versions.definition, '$.description'), '') AS description,
+    (SELECT COUNT(*) FROM json_each(workflow_versions.definition, '$.steps')) AS steps
 FROM workflows
 INNER JOIN workflow_versions
     ON

@@ -26,6 +26,12 @@ SELECT * FROM schedules WHERE :sight IS NULL OR owner = :sight ORDER BY name;
 -- name: due
 SELECT * FROM schedules WHERE next_at <= :now ORDER BY next_at;
 
+-- name: later
+SELECT * FROM schedules WHERE next_at > :now;
+
+-- name: bring_forward
+UPDATE schedules SET next_at = :next_at WHERE name = :name AND next_at = :seen;
+
 -- name: next
 SELECT MIN(next_at) AS next_at FROM schedules;
 

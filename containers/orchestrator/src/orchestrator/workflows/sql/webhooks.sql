@@ -20,7 +20,15 @@ UPDATE webhooks SET disabled = 1 WHERE name = :name;
 DELETE FROM webhooks WHERE name = :name AND (:sight IS NULL OR owner = :sight) RETURNING name;
 
 -- name: due
-SELECT deliveries.id, deliveries.webhook, deliveries.body, deliveries.attempts, webhooks.url, webhooks.secret
+SELECT
+    deliveries.id,
+    deliveries.webhook,
+    deliveries.body,
+    deliveries.attempts,
+    webhooks.url,
+    webhooks.secret,
+    webhooks.owner,
+    webhooks.sight
 FROM deliveries
 INNER JOIN webhooks ON webhooks.name = deliveries.webhook
 WHERE deliveries.next_at <= :now AND NOT webhooks.disabled
