@@ -181,6 +181,8 @@ environment_is_ready() {
 environment_prepare() {
   local port="${AI_SEMBLE_ORCHESTRATOR__PORT-}"
   is_named "$ENVIRONMENT" || return 0
+  # From here on the variable would be taken for the default one's.
+  unset AI_SEMBLE_ORCHESTRATOR__PORT
   if ((${#DEFINITION[@]} == 0)) && { quadlet_is_installed || kube_is_installed; }; then environment_adopt; fi
   environment_check_renaming "$ENVIRONMENT"
   if [[ "${DEFINITION[state]-}" != ready ]]; then

@@ -21,6 +21,7 @@ TELLS = """#!/bin/sh
 case "$*" in
   *running) exit 1 ;;
   *port) echo 8080; exit ;;
+  *health) echo "port ${AI_SEMBLE_ORCHESTRATOR__PORT-of its settings}"; exit ;;
 esac
 echo "ai-semble $* of $AI_SEMBLE_ENVIRONMENT__NAME by ${AI_SEMBLE_CONFIG:-the default}"
 """
@@ -142,6 +143,21 @@ def test_a_port_that_is_promised_to_another_environment_is_not_given(user: Shell
         in create(user, "other", "--port", "18504", status=1).stderr
     )
     assert "port 8080 belongs to another" in create(user, "other", "--port", "8080", status=1).stderr
+
+
+def test_the_variable_of_the_default_ones_port_is_no_others_but_says_what_setup_gives(user: Shell) -> None:
+    create(user, "lab")
+    user.variables["AI_SEMBLE_ORCHESTRATOR__PORT"] = "18765"
+    assert deploy(user, "health", "--env", "lab").stdout == "port of its settings\n"
+    assert deploy(user, "health").stdout == "port 18765\n"
+    user.bash(
+        f"""set -euo pipefail
+        source {CHECKOUT}/scripts/lib/common.sh
+        source {CHECKOUT}/scripts/lib/backends.sh
+        pod_choose other
+        environment_prepare quadlet"""
+    )
+    assert definition(user, "other")["port"] == "18765"
 
 
 def test_many_that_are_made_at_once_have_nothing_in_common(user: Shell) -> None:
