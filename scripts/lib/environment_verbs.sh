@@ -163,10 +163,20 @@ env_complete() {
     pod_install "$backend"
     pod_enable_linger
   fi
+  env_check_settings "$backend"
   if [[ "${DEFINITION[models]}" == private && "${1-}" != clone ]]; then
     say "It has no models yet. Fetch them: ./scripts/deploy.sh models pull --env $ENVIRONMENT"
   fi
   environment_is_ready
+}
+
+# env_check_settings BACKEND - die when it would not start with them, or other machines would reach it, which only its owner
+# may decide
+env_check_settings() {
+  local exposed
+  if [[ "$1" == embedded ]]; then exposed="$(embedded_run config get expose.address)"; else exposed="$("$1_exposed")"; fi
+  [[ -z "$exposed" ]] || die "by the settings that it is made of other machines would reach it ($exposed)" \
+    "Take expose.address out of them; when it is made, set it in $CONFIG_FOLDER/ai-semble.toml."
 }
 
 # environment_is_ready - all of it is there

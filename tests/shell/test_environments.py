@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.shell.conftest import CHECKOUT, Shell
+from tests.support.worlds import ai_semble
 
 TOOLS = ("chmod", "cp", "du", "find", "od", "sleep", "stat", "tar", "test", "timeout", "xargs")
 # What runs is told which environment is meant, and where its settings are.
@@ -21,6 +22,7 @@ TELLS = """#!/bin/sh
 case "$*" in
   *running) exit 1 ;;
   *port) echo 8080; exit ;;
+  *expose.address) exec {ai_semble} "$@" ;;
   *health) echo "port ${AI_SEMBLE_ORCHESTRATOR__PORT-of its settings}"; exit ;;
 esac
 echo "ai-semble $* of $AI_SEMBLE_ENVIRONMENT__NAME by ${AI_SEMBLE_CONFIG:-the default}"
@@ -36,7 +38,7 @@ def user(shell: Shell) -> Shell:
         (shell.bin / name).symlink_to(found)
     shell.stub("getsubids", "#!/bin/sh\necho 0: you 100000 65536\n")
     shell.install_embedded()
-    (shell.venv / "bin" / "ai-semble").write_text(TELLS, encoding="utf-8")
+    (shell.venv / "bin" / "ai-semble").write_text(TELLS.replace("{ai_semble}", ai_semble()), encoding="utf-8")
     shell.variables |= {"XDG_RUNTIME_DIR": str(shell.folder), "XDG_STATE_HOME": str(shell.folder / "state")}
     return shell
 
@@ -282,6 +284,14 @@ def test_settings_of_another_are_taken_but_not_its_door(user: Shell) -> None:
     assert '#   address = "0.0.0.0"' in taken_over
     assert tomllib.loads(taken_over)["orchestrator"]["port"] == int(definition(user, "lab")["port"])
     assert "Not taken over: expose.address" in said
+
+
+@pytest.mark.parametrize("settings", ['["expose"]\naddress = "0.0.0.0"\n', "[llm\n"])
+def test_none_is_made_that_others_would_reach_or_that_could_not_start(user: Shell, settings: str) -> None:
+    default = user.folder / ".config/ai-semble/ai-semble.toml"
+    default.parent.mkdir(parents=True)
+    default.write_text(settings, encoding="utf-8")
+    assert "Nothing is left of the environment lab" in create(user, "lab", status=1).stderr
 
 
 def test_twenty_are_listed_in_a_moment(user: Shell) -> None:
