@@ -231,6 +231,9 @@ env_complete_embedded() {
   if [[ "${DEFINITION[models]}" == private ]]; then
     die "the embedded mode has one folder of models for all environments" "Leave out --models private."
   fi
+  if [[ -n "${DEFINITION[memory]-}${DEFINITION[cpus]-}" ]]; then
+    say "Without effect: --memory and --cpus, as nothing limits the embedded mode's processes."
+  fi
   mkdir -p "$CONFIG_FOLDER"
   touch "$file"
   for section in orchestrator llm vision nlp data; do

@@ -104,8 +104,8 @@ def test_a_wish_that_cannot_be_is_refused_and_nothing_is_made(user: Shell, words
 
 
 def test_each_has_ports_and_settings_of_its_own_and_the_default_one_keeps_its(user: Shell) -> None:
-    create(user, "lab")
-    create(user, "big-lab", "--cpus", "1.5", "--memory", "2g")
+    assert "Without effect" not in create(user, "lab").stderr
+    assert "Without effect: --memory" in create(user, "big-lab", "--cpus", "1.5", "--memory", "2g").stderr
     ports = {name: int(definition(user, name)["port"]) for name in ("lab", "big-lab")}
     assert ports["big-lab"] - ports["lab"] >= 5, "the embedded mode has five ports"
     settings = folder(user, "lab").joinpath("ai-semble.toml").read_text(encoding="utf-8")
