@@ -163,10 +163,20 @@ env_complete() {
     pod_install "$backend"
     pod_enable_linger
   fi
+  env_check_settings "$backend"
   if [[ "${DEFINITION[models]}" == private && "${1-}" != clone ]]; then
     say "It has no models yet. Fetch them: ./scripts/deploy.sh models pull --env $ENVIRONMENT"
   fi
   environment_is_ready
+}
+
+# env_check_settings BACKEND - die when it would not start with them, or other machines would reach it, which only its owner
+# may decide
+env_check_settings() {
+  local exposed
+  if [[ "$1" == embedded ]]; then exposed="$(embedded_run config get expose.address)"; else exposed="$("$1_exposed")"; fi
+  [[ -z "$exposed" ]] || die "by the settings that it is made of other machines would reach it ($exposed)" \
+    "Take expose.address out of them; when it is made, set it in $CONFIG_FOLDER/ai-semble.toml."
 }
 
 # environment_is_ready - all of it is there
@@ -181,6 +191,8 @@ environment_is_ready() {
 environment_prepare() {
   local port="${AI_SEMBLE_ORCHESTRATOR__PORT-}"
   is_named "$ENVIRONMENT" || return 0
+  # From here on the variable would be taken for the default one's.
+  unset AI_SEMBLE_ORCHESTRATOR__PORT
   if ((${#DEFINITION[@]} == 0)) && { quadlet_is_installed || kube_is_installed; }; then environment_adopt; fi
   environment_check_renaming "$ENVIRONMENT"
   if [[ "${DEFINITION[state]-}" != ready ]]; then
@@ -218,6 +230,9 @@ env_complete_embedded() {
   local at="${DEFINITION[port]}" section file="$CONFIG_FOLDER/ai-semble.toml"
   if [[ "${DEFINITION[models]}" == private ]]; then
     die "the embedded mode has one folder of models for all environments" "Leave out --models private."
+  fi
+  if [[ -n "${DEFINITION[memory]-}${DEFINITION[cpus]-}" ]]; then
+    say "Without effect: --memory and --cpus, as nothing limits the embedded mode's processes."
   fi
   mkdir -p "$CONFIG_FOLDER"
   touch "$file"

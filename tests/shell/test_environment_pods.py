@@ -160,6 +160,14 @@ esac
 """
 
 
+def test_no_pod_is_made_that_other_machines_would_reach(host: Shell) -> None:
+    settings = host.folder / ".config/ai-semble/ai-semble.toml"
+    settings.write_text('["expose"]\naddress = "0.0.0.0"\n', encoding="utf-8")
+    answer = deploy(host, "env", "create", "lab", status=1).stderr
+    assert "other machines would reach it" in answer
+    assert "Nothing is left" in answer
+
+
 @pytest.mark.parametrize(("internal", "starts"), [("false", True), ("true", False)])
 def test_a_network_from_before_that_something_uses_keeps_nobody_from_starting(
     shell: Shell, internal: str, starts: bool

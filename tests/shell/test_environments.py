@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.shell.conftest import CHECKOUT, Shell
+from tests.support.worlds import ai_semble
 
 TOOLS = ("chmod", "cp", "du", "find", "od", "sleep", "stat", "tar", "test", "timeout", "xargs")
 # What runs is told which environment is meant, and where its settings are.
@@ -21,6 +22,8 @@ TELLS = """#!/bin/sh
 case "$*" in
   *running) exit 1 ;;
   *port) echo 8080; exit ;;
+  *expose.address) exec {ai_semble} "$@" ;;
+  *health) echo "port ${AI_SEMBLE_ORCHESTRATOR__PORT-of its settings}"; exit ;;
 esac
 echo "ai-semble $* of $AI_SEMBLE_ENVIRONMENT__NAME by ${AI_SEMBLE_CONFIG:-the default}"
 """
@@ -35,7 +38,7 @@ def user(shell: Shell) -> Shell:
         (shell.bin / name).symlink_to(found)
     shell.stub("getsubids", "#!/bin/sh\necho 0: you 100000 65536\n")
     shell.install_embedded()
-    (shell.venv / "bin" / "ai-semble").write_text(TELLS, encoding="utf-8")
+    (shell.venv / "bin" / "ai-semble").write_text(TELLS.replace("{ai_semble}", ai_semble()), encoding="utf-8")
     shell.variables |= {"XDG_RUNTIME_DIR": str(shell.folder), "XDG_STATE_HOME": str(shell.folder / "state")}
     return shell
 
@@ -101,8 +104,8 @@ def test_a_wish_that_cannot_be_is_refused_and_nothing_is_made(user: Shell, words
 
 
 def test_each_has_ports_and_settings_of_its_own_and_the_default_one_keeps_its(user: Shell) -> None:
-    create(user, "lab")
-    create(user, "big-lab", "--cpus", "1.5", "--memory", "2g")
+    assert "Without effect" not in create(user, "lab").stderr
+    assert "Without effect: --memory" in create(user, "big-lab", "--cpus", "1.5", "--memory", "2g").stderr
     ports = {name: int(definition(user, name)["port"]) for name in ("lab", "big-lab")}
     assert ports["big-lab"] - ports["lab"] >= 5, "the embedded mode has five ports"
     settings = folder(user, "lab").joinpath("ai-semble.toml").read_text(encoding="utf-8")
@@ -142,6 +145,21 @@ def test_a_port_that_is_promised_to_another_environment_is_not_given(user: Shell
         in create(user, "other", "--port", "18504", status=1).stderr
     )
     assert "port 8080 belongs to another" in create(user, "other", "--port", "8080", status=1).stderr
+
+
+def test_the_variable_of_the_default_ones_port_is_no_others_but_says_what_setup_gives(user: Shell) -> None:
+    create(user, "lab")
+    user.variables["AI_SEMBLE_ORCHESTRATOR__PORT"] = "18765"
+    assert deploy(user, "health", "--env", "lab").stdout == "port of its settings\n"
+    assert deploy(user, "health").stdout == "port 18765\n"
+    user.bash(
+        f"""set -euo pipefail
+        source {CHECKOUT}/scripts/lib/common.sh
+        source {CHECKOUT}/scripts/lib/backends.sh
+        pod_choose other
+        environment_prepare quadlet"""
+    )
+    assert definition(user, "other")["port"] == "18765"
 
 
 def test_many_that_are_made_at_once_have_nothing_in_common(user: Shell) -> None:
@@ -266,6 +284,14 @@ def test_settings_of_another_are_taken_but_not_its_door(user: Shell) -> None:
     assert '#   address = "0.0.0.0"' in taken_over
     assert tomllib.loads(taken_over)["orchestrator"]["port"] == int(definition(user, "lab")["port"])
     assert "Not taken over: expose.address" in said
+
+
+@pytest.mark.parametrize("settings", ['["expose"]\naddress = "0.0.0.0"\n', "[llm\n"])
+def test_none_is_made_that_others_would_reach_or_that_could_not_start(user: Shell, settings: str) -> None:
+    default = user.folder / ".config/ai-semble/ai-semble.toml"
+    default.parent.mkdir(parents=True)
+    default.write_text(settings, encoding="utf-8")
+    assert "Nothing is left of the environment lab" in create(user, "lab", status=1).stderr
 
 
 def test_twenty_are_listed_in_a_moment(user: Shell) -> None:

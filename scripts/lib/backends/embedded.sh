@@ -5,9 +5,9 @@ EMBEDDED_VENV="$(data_home)/embedded/venv"
 
 # What these functions run is Python; it says itself what is wrong, and ends with 0, 1 or 2.
 embedded_run() {
-  # Another environment than the default one has a file of settings of its own, which says its ports.
+  # Another environment than the default one has a file of settings of its own, which says its ports; the variable is that one's.
   if [[ -z "${AI_SEMBLE_CONFIG-}" && "${DEFINITION[backend]-}" == embedded ]]; then
-    AI_SEMBLE_CONFIG="$CONFIG_FOLDER/ai-semble.toml" "$EMBEDDED_VENV/bin/ai-semble" "$@"
+    env -u AI_SEMBLE_ORCHESTRATOR__PORT AI_SEMBLE_CONFIG="$CONFIG_FOLDER/ai-semble.toml" "$EMBEDDED_VENV/bin/ai-semble" "$@"
   else
     "$EMBEDDED_VENV/bin/ai-semble" "$@"
   fi
