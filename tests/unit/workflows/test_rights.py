@@ -84,6 +84,26 @@ def test_the_workflow_of_another_key_is_run_and_not_replaced(closed: Door) -> No
 
 
 @attack(
+    threat="A key takes the name of a deleted workflow, which the schedule of another still runs with its own rights",
+    control="The name of a deleted workflow stays its owner's, and no version is counted twice",
+    file="containers/orchestrator/src/orchestrator/workflows/library.py",
+)
+def test_the_name_of_a_deleted_workflow_stays_its_owners(closed: Door) -> None:
+    with (
+        closed.client(closed.key("mine", scopes=USUAL)) as mine,
+        closed.client(closed.key("other", scopes=USUAL)) as other,
+    ):
+        put(mine, name="gone")
+        assert mine.delete("/workflows/gone").status_code == 204
+        assert mine.delete("/workflows/gone").json()["code"] == "workflow_not_found"
+        assert mine.get("/workflows/gone").json()["code"] == "workflow_not_found"
+        for answer in (put(other, name="gone"), other.delete("/workflows/gone")):
+            assert (answer.status_code, answer.json()["code"]) == (403, "workflow_of_another")
+        again = put(mine, name="gone")
+        assert (again.status_code, again.json()["version"]) == (201, 2)
+
+
+@attack(
     threat="A key reaches by a workflow what its scopes do not let it reach",
     control="A run needs the scopes of all its steps, when it is made and at each step",
     file=RIGHTS,

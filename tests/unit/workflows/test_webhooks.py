@@ -154,7 +154,7 @@ async def test_a_webhook_tells_what_its_key_may_see_now(receiver: Receiver) -> N
     receiver.scopes["all"] = {Scope.WORKFLOWS, Scope.ALL_JOBS}
     await receiver.put(Asker("all", sees_all=True))
     await receiver.run(RunState.FAILED, "other")
-    assert await receiver.after(0) == 1
+    assert await receiver.after(1) == 1
     receiver.scopes["all"] = {Scope.WORKFLOWS}
     await receiver.run(RunState.FAILED, "other")
     assert await receiver.after(1) == 0
@@ -174,6 +174,34 @@ async def test_a_message_with_a_defect_holds_up_no_other(receiver: Receiver) -> 
     receiver.now += 1
     await receiver.run(RunState.FAILED)
     assert await receiver.after(1) == 1
+
+
+@attack(
+    threat="A receiver that never answers, with thousands of messages, keeps those of others from being sent",
+    control="After a message that failed, the others to that receiver let those of others go first",
+    file="containers/orchestrator/src/orchestrator/workflows/webhooks.py",
+)
+async def test_who_fails_holds_up_nobody_else(receiver: Receiver) -> None:
+    asked: list[str] = []
+
+    async def post(url: str, _: Mapping[str, str], __: bytes) -> int:
+        asked.append(url)
+        return 500 if url.endswith("slow") else 204
+
+    receiver.webhooks._post = post
+    await receiver.put(url="https://example.com/slow", ends=["failed"])
+    for number in range(30):
+        await receiver.run(RunState.FAILED, workflow=f"test{number}")
+    request = WebhookRequest.model_validate({"url": "https://example.com/quick", "ends": ["cancelled"]})
+    await receiver.webhooks.put("quick", request, ANYBODY)
+    receiver.now += 1
+    await receiver.run(RunState.CANCELLED)
+    await receiver.webhooks.send_due()
+    assert asked.index("https://example.com/quick") <= 8
+    receiver.now += WAITS_S[0]
+    asked.clear()
+    await receiver.webhooks.send_due()
+    assert asked, "and what waited is sent"
 
 
 @pytest.fixture(scope="module")

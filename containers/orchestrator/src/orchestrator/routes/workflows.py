@@ -176,7 +176,7 @@ async def _get(request: Request, name: Name, version: Version = None) -> Workflo
 
 
 async def _delete(request: Request, name: Name) -> None:
-    """Its runs stay, and those that go on go on."""
+    """Its runs stay, and those that go on go on. The name stays its key's, and versions are counted on."""
     await _workflows(request).library.delete(name, asker_of(request.scope))
 
 

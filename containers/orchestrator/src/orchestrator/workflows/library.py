@@ -58,11 +58,10 @@ class Library:
         self._check_room(len(source) + len(definition))
 
         def work(connection: sqlite3.Connection) -> tuple[Stored, bool]:
+            _check_owner(connection, name, asker)
             known = _find(connection, name, None)
-            if known is not None:
-                _check_owner(known, asker)
-                if known.source == source:
-                    return known, False
+            if known is not None and known.source == source:
+                return known, False
             row = _first(connection, "put", {"name": name, "owner": asker.owner})
             assert row is not None  # noqa: S101 - an INSERT with RETURNING gives its row
             values = {"name": name, "version": row["latest"], "source": source, "now": now}
@@ -100,13 +99,14 @@ class Library:
         return await self._database.read(work)
 
     async def delete(self, name: str, asker: Asker) -> None:
-        """All versions; runs go on with what they have. Raises WorkflowNotFound, WorkflowOfAnother."""
+        """All versions; runs go on with what they have. Raises WorkflowNotFound, WorkflowOfAnother.
+
+        The name stays its owner's, and no number comes again: schedules and other workflows may still name them.
+        """
 
         def work(connection: sqlite3.Connection) -> bool:
-            known = _find(connection, name, None)
-            if known is not None:
-                _check_owner(known, asker)
-            return _first(connection, "delete", {"name": name}) is not None
+            _check_owner(connection, name, asker)
+            return connection.execute(_query("delete"), {"name": name}).rowcount > 0
 
         if not await self._database.write(work):
             raise WorkflowNotFound(f"There is no workflow {name}")
@@ -133,9 +133,10 @@ def _facts(stored: Stored) -> dict[str, object]:
     }
 
 
-def _check_owner(stored: Stored, asker: Asker) -> None:
-    if not asker.sees(stored.owner):
-        raise WorkflowOfAnother(f"{stored.name} was stored with another key")
+def _check_owner(connection: sqlite3.Connection, name: str, asker: Asker) -> None:
+    row = _first(connection, "owner", {"name": name})
+    if row is not None and not asker.sees(row["owner"]):
+        raise WorkflowOfAnother(f"{name} was stored with another key")
 
 
 def _query(name: str) -> str:

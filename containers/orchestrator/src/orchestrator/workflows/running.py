@@ -115,6 +115,8 @@ class Running:
 
     async def reopen(self, run: RunRecord) -> RunRecord | None:
         """Back to `queued`, with what is done; None when it has not failed."""
+        if run.state not in (RunState.FAILED, RunState.CANCELLED):
+            return None  # Its steps may still change.
         graph = graph_of(run.workflow_definition())
         records = await self._store.steps(run.id)
         known = {
@@ -124,7 +126,7 @@ class Running:
         after = reopened(graph, {node.name: known.get(node.name, Standing()) for node in graph})
         changed = {name: step for name, step in records.items() if after[name] != known[name]}
         again = {name: _begun_again(step, after[name]) for name, step in changed.items()}
-        return await self._store.reopen(run.id, again)
+        return await self._store.reopen(run, again)
 
     def _pump(self, depth: int) -> None:
         """Take runs from the line, as long as there is room."""

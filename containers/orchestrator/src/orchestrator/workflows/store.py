@@ -98,12 +98,16 @@ class RunStore:
 
         return await self._database.write(work)
 
-    async def reopen(self, run_id: str, steps: Mapping[str, StepRecord | None]) -> RunRecord | None:
-        """Back to `queued`, with these steps as given; None are not begun. None when it has not failed."""
-        now = self.clock()
+    async def reopen(self, run: RunRecord, steps: Mapping[str, StepRecord | None]) -> RunRecord | None:
+        """Back to `queued`, with these steps as given; None are not begun. None when it has not failed, or was tried
+        again since `run` was read.
+        """
+        now, run_id = self.clock(), run.id
 
         def work(connection: sqlite3.Connection) -> RunRecord | None:
-            row = _one(connection, "reopen", {"id": run_id, "reason": "It is tried again."})
+            row = _one(
+                connection, "reopen", {"id": run_id, "reason": "It is tried again.", "tries": run.tries}
+            )
             if row is None:
                 return None
             for name, step in steps.items():

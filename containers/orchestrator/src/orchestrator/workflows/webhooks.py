@@ -150,6 +150,8 @@ class Webhooks:
         again = problem is not None and status != _GONE and attempts < len(WAITS_S)
         values = {
             "id": message["id"],
+            "webhook": message["webhook"],
+            "until": now + WAITS_S[0],
             "next_at": now + WAITS_S[attempts] if again else None,
             "delivered_at": None if problem else now,
             "problem": problem,
@@ -157,6 +159,9 @@ class Webhooks:
 
         def work(connection: sqlite3.Connection) -> None:
             connection.execute(_query("tried"), values)
+            if problem:
+                # The others to it wait a moment, too: a receiver that is slow to fail does not take everybody's turn.
+                connection.execute(_query("hold_back"), values)
             if status == _GONE:
                 connection.execute(_query("disable"), {"name": message["webhook"]})
 

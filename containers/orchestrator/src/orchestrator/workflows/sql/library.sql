@@ -39,5 +39,8 @@ RETURNING latest;
 INSERT INTO workflow_versions (name, version, source, definition, created_at)
 VALUES (:name, :version, :source, :definition, :now);
 
+-- name: owner
+SELECT owner FROM workflows WHERE name = :name;
+
 -- name: delete
-DELETE FROM workflows WHERE name = :name RETURNING name;
+DELETE FROM workflow_versions WHERE name = :name;

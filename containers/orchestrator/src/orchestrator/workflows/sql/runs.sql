@@ -57,7 +57,7 @@ RETURNING *;
 -- name: reopen
 UPDATE runs
 SET state = 'queued', reason = :reason, tries = tries + 1, started_at = NULL, ended_at = NULL, problem = NULL
-WHERE id = :id AND state IN ('failed', 'cancelled')
+WHERE id = :id AND state IN ('failed', 'cancelled') AND tries = :tries
 RETURNING *;
 
 -- name: forget

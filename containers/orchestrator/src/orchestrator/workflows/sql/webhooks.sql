@@ -46,6 +46,9 @@ UPDATE deliveries
 SET attempts = attempts + 1, next_at = :next_at, delivered_at = :delivered_at, problem = :problem
 WHERE id = :id;
 
+-- name: hold_back
+UPDATE deliveries SET next_at = :until WHERE webhook = :webhook AND next_at < :until;
+
 -- name: deliveries
 SELECT id, created_at, attempts, next_at, delivered_at, problem FROM deliveries
 WHERE webhook = :name
