@@ -108,7 +108,8 @@ environment_needed() {
 
 # environment_die_half_made - say what finishes the one that is meant. Other words would make something else of what is there
 environment_die_half_made() {
-  local finish="./scripts/deploy.sh env ${DEFINITION[from]:-create} $ENVIRONMENT$(env_flags)"
+  local finish
+  finish="./scripts/deploy.sh env ${DEFINITION[from]:-create} $ENVIRONMENT$(env_flags)"
   if [[ "${DEFINITION[from]-}" == setup ]]; then finish="./scripts/setup.sh --env $ENVIRONMENT"; fi
   die "the environment $ENVIRONMENT is not made yet, or its creation was interrupted" \
     "Finish it: $finish; or: ./scripts/deploy.sh env delete $ENVIRONMENT"
