@@ -75,7 +75,7 @@ def gateway(running: Gateway) -> Gateway:
 
 @pytest.fixture
 def api(gateway: Gateway) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=gateway.url, timeout=10) as client:
+    with httpx.Client(base_url=gateway.url, verify=False, timeout=10) as client:
         yield client
 
 
@@ -84,5 +84,5 @@ def down(tmp_path: Path) -> Iterator[httpx.Client]:
     """A client of an orchestrator none of whose services runs."""
     ports = {name: free_port() for name in UPSTREAMS}
     runtime = runtime_for(tmp_path, ports, server={"allowed_origins": ["https://app.example"]})
-    with serving(create_app(runtime)) as url, httpx.Client(base_url=url, timeout=10) as client:
+    with serving(create_app(runtime)) as url, httpx.Client(base_url=url, verify=False, timeout=10) as client:
         yield client

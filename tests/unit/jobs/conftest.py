@@ -50,7 +50,7 @@ def host(service: FakeService, tmp_path: Path) -> Host:
     def run(**jobs: Any) -> Iterator[httpx.Client]:
         with (
             serving(app_for(service, tmp_path, **jobs)) as url,
-            httpx.Client(base_url=url, timeout=30) as client,
+            httpx.Client(base_url=url, verify=False, timeout=30) as client,
         ):
             yield client
 
@@ -67,7 +67,7 @@ def shared_service() -> Iterator[FakeService]:
 def api(shared_service: FakeService, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """One running job layer for all tests of a module; each uses paths of its own."""
     app = app_for(shared_service, tmp_path_factory.mktemp("jobs"))
-    with serving(app) as url, httpx.Client(base_url=url, timeout=30) as client:
+    with serving(app) as url, httpx.Client(base_url=url, verify=False, timeout=30) as client:
         yield client
 
 

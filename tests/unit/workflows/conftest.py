@@ -98,7 +98,7 @@ def platform(folder: Path, **sections: Any) -> Iterator[Platform]:
         port = int(service.url.rpartition(":")[2])
         runtime = runtime_for(folder, dict.fromkeys(UPSTREAMS, port), **sections)
         url = stack.enter_context(serving(create_app(runtime)))
-        api = stack.enter_context(httpx.Client(base_url=url, timeout=30))
+        api = stack.enter_context(httpx.Client(base_url=url, verify=False, timeout=30))
         yield Platform(api, service, folder)
 
 
