@@ -38,7 +38,7 @@ def lab(user: Shell) -> Shell:
     (state / "run").mkdir()
     (state / "run/supervisor.json").write_text('{"pid":1}', encoding="utf-8")
     with folder(user, "lab").joinpath("ai-semble.toml").open("a", encoding="utf-8") as settings:
-        settings.write("[vision]\nmax_pixels = 1000\n")
+        settings.write("[fetch]\ntimeout_s = 7\n")
     return user
 
 
@@ -48,7 +48,7 @@ def has_all(user: Shell, name: str, secrets: bool) -> None:
     assert (state / "jobs/dbos.sqlite").read_text(encoding="utf-8") == "jobs"
     assert [(state / one).exists() for one in SECRETS] == [secrets] * len(SECRETS)
     settings = folder(user, name).joinpath("ai-semble.toml").read_text(encoding="utf-8")
-    assert "max_pixels = 1000" in settings
+    assert "timeout_s = 7" in settings
     assert f"[orchestrator]\nport = {definition(user, name)['port']}\n" in settings
     assert definition(user, name)["memory"] == "2g"
 
