@@ -147,13 +147,17 @@ def test_who_ends_all_ends_every_lane_politely_and_sees_how_far_it_came(
     shell._write(checkout / ".venv/bin/pytest", ENDLESS)
     shell.stub("sleep", f'#!/bin/sh\nexec {shutil.which("sleep")} "$@"\n')
     home = Path(shell.variables["HOME"])
-    command = [str(checkout / "scripts/run-tests.sh"), "all"]
+    # Who was started in the background of a script would not hear the former.
+    command = ["env", "--default-signal=INT", str(checkout / "scripts/run-tests.sh"), "all"]
     with subprocess.Popen(command, env=shell.variables, stdout=subprocess.PIPE, text=True) as running:
-        while len(lines(home / "begun")) < 2:
-            assert running.poll() is None
-            time.sleep(0.1)
-        running.send_signal(how)
-        said, _ = running.communicate(timeout=30)
+        try:
+            while len(lines(home / "begun")) < 2:
+                assert running.poll() is None
+                time.sleep(0.1)
+            running.send_signal(how)
+            said, _ = running.communicate(timeout=30)
+        finally:
+            running.kill()
     assert running.returncode == 130
     assert said.count("what it has said") == 2
     assert "too late" not in said
