@@ -35,7 +35,9 @@ def lab(running: Installed) -> Iterator[Second]:
 
 
 def connects(lab: Second, address: str, port: int, user: str) -> bool:
-    return "connected" in lab.inside("orchestrator", CONNECT.format(address=address, port=port), user=user)
+    """A traceback shows the script, too."""
+    said = lab.inside("orchestrator", CONNECT.format(address=address, port=port), user=user)
+    return said.splitlines()[-1:] == ["connected"]
 
 
 def gateway(lab: Second, prefix: str) -> str:
@@ -107,7 +109,22 @@ def test_its_token_opens_nothing_of_the_neighbour(lab: Second) -> None:
     own, other = (lab.inside("llm", look, prefix=prefix).strip() for prefix in (PREFIX, DEFAULT))
     assert len(own) == len(other) == 64
     assert own != other
-    assert lab.status(own, PORT) == 401
+    # A service of the neighbour, asked by its own orchestrator.
+    knock = """
+import json, urllib.request, urllib.error
+BODY = json.dumps({"text": "Hi.", "task": "language"}).encode()
+request = urllib.request.Request("http://127.0.0.1:8083/ai/nlp/process", BODY,
+    {"Content-Type": "application/json", "Authorization": "Bearer TOKEN"})
+try:
+    print(urllib.request.urlopen(request).status)
+except urllib.error.HTTPError as error:
+    print(error.code)
+"""
+    came = [
+        lab.inside("orchestrator", knock.replace("TOKEN", token), prefix=DEFAULT).strip()
+        for token in (other, own)
+    ]
+    assert came == ["200", "401"]
 
 
 @attack(threat="It reads another environment's files, volumes or settings", control=CONTAINED, file=QUADLET)
