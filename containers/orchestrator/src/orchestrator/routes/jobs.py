@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
@@ -11,16 +9,15 @@ from fastapi.responses import StreamingResponse
 
 from ai_semble.schemas.jobs import Job, JobEvent, JobPage, JobQuery, JobState
 from orchestrator.jobs.service import JobService
+from orchestrator.routes import event_streams
 from orchestrator.routes.askers import asker_of
 from orchestrator.routes.described import add
 
 LONGEST_WAIT_S = 60
-_EVENT_ID = re.compile(r"[0-9]{1,15}")
-EVENT_STREAM = "text/event-stream"
 _EVENTS: dict[str, Any] = {
     "description": "Server-sent events `state`, `progress` and, last, `end`; the data of each is a JobEvent. "
     "A comment line is sent when nothing happens for 15 seconds.",
-    "content": {EVENT_STREAM: {"schema": {"type": "string"}}},
+    "content": {event_streams.EVENT_STREAM: {"schema": {"type": "string"}}},
 }
 
 JobId = Annotated[str, Path(description="The job's `id`.")]
@@ -126,29 +123,11 @@ async def _events(
     ] = None,
 ) -> Response:
     """Ends when the job has ended. A client that was cut off sends `Last-Event-ID` and misses nothing."""
-    events = _jobs(request).events(job_id, asker_of(request.scope), number_of(last_event_id))
-    try:
-        first = await anext(events)
-    except StopAsyncIteration:
-        return Response(status_code=204)
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_stream(first, events), 200, headers, EVENT_STREAM)
+    events = _jobs(request).events(job_id, asker_of(request.scope), event_streams.number_of(last_event_id))
+    return await event_streams.answer(events, _frame)
 
 
-def number_of(event_id: str | None) -> int:
-    """0, from the beginning, for what is no id of an event."""
-    return int(event_id) if event_id and _EVENT_ID.fullmatch(event_id) else 0
-
-
-async def _stream(first: JobEvent | None, rest: AsyncIterator[JobEvent | None]) -> AsyncIterator[str]:
-    yield _frame(first)
-    async for event in rest:
-        yield _frame(event)
-
-
-def _frame(event: JobEvent | None) -> str:
-    if event is None:
-        return ": still here\n\n"
+def _frame(event: JobEvent) -> str:
     if event.number is None:
         return f"event: progress\ndata: {event.model_dump_json()}\n\n"
     kind = "end" if event.state.ended else "state"

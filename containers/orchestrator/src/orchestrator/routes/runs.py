@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
-from fastapi.responses import StreamingResponse
 
 from ai_semble.context import request_id
 from ai_semble.schemas.runs import RerunRequest, Run, RunDetail, RunEvent, RunLog, RunState
 from orchestrator.operations.operation import BODY, join
+from orchestrator.routes import event_streams
 from orchestrator.routes.askers import asker_of
 from orchestrator.routes.bodies import described, read_json
 from orchestrator.routes.described import add
-from orchestrator.routes.jobs import EVENT_STREAM, LONGEST_WAIT_S, number_of
+from orchestrator.routes.jobs import LONGEST_WAIT_S
 from orchestrator.routes.workflows import SVG, IdempotencyKey, picture
 from orchestrator.workflows.service import WorkflowService
 
@@ -33,7 +32,7 @@ _EVENTS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Server-sent events `log` and, last, `end`; the data of each is a RunEvent. A comment line is "
         "sent when nothing happens for 15 seconds.",
-        "content": {EVENT_STREAM: {"schema": {"type": "string"}}},
+        "content": {event_streams.EVENT_STREAM: {"schema": {"type": "string"}}},
     },
     204: {"description": "The event named by `Last-Event-ID` was the last one."},
 }
@@ -179,13 +178,10 @@ async def _events(
     ] = None,
 ) -> Response:
     """Ends when the run has ended. A client that was cut off sends `Last-Event-ID` and misses nothing."""
-    events = _workflows(request).events(run_id, asker_of(request.scope), number_of(last_event_id))
-    try:
-        first = await anext(events)
-    except StopAsyncIteration:
-        return Response(status_code=204)
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_stream(first, events), 200, headers, EVENT_STREAM)
+    events = _workflows(request).events(
+        run_id, asker_of(request.scope), event_streams.number_of(last_event_id)
+    )
+    return await event_streams.answer(events, _frame)
 
 
 async def _graph(request: Request, run_id: RunId) -> Response:
@@ -221,15 +217,7 @@ async def _delete(request: Request, run_id: RunId) -> None:
     await _workflows(request).forget(run_id, asker_of(request.scope))
 
 
-async def _stream(first: RunEvent | None, rest: AsyncIterator[RunEvent | None]) -> AsyncIterator[str]:
-    yield _frame(first)
-    async for event in rest:
-        yield _frame(event)
-
-
-def _frame(event: RunEvent | None) -> str:
-    if event is None:
-        return ": still here\n\n"
+def _frame(event: RunEvent) -> str:
     kind = "end" if event.last else "log"
     return f"id: {event.number}\nevent: {kind}\ndata: {event.model_dump_json()}\n\n"
 
