@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
 from ai_semble.context import adopt_request_id
-from ai_semble.errors import AiSembleError, DeadlineExceeded, InsufficientStorage, InternalError
+from ai_semble.errors import AiSembleError, DeadlineExceeded, InternalError
 from ai_semble.logs import get_logger
 from ai_semble.schemas.jobs import JobReason, JobState
 from orchestrator.access.meter import Meter
@@ -20,9 +19,9 @@ from orchestrator.jobs.moves import Ending, Postponement
 from orchestrator.jobs.records import REQUEST, RESULT, Change, JobRecord, StoredBody
 from orchestrator.jobs.slots import Slots, back_off
 from orchestrator.jobs.store import JobStore
+from orchestrator.jobs.surely import surely
 from orchestrator.jobs.verdicts import Again, Failure, Patience
 
-T = TypeVar("T")
 log = get_logger(__name__)
 REPORT_EVERY_S = 1.0
 _MOST_OF_A_PROBLEM = 64 * 1024
@@ -118,7 +117,7 @@ class Runner:
     async def _begin(self, job_id: str, dispatch: int) -> JobRecord | None:
         """The job when it is to be done now; None when it was cancelled, or failed too often."""
         most = self._patience.max_breaks
-        change = await self._surely(lambda: self._store.begin(job_id, dispatch, most))
+        change = await surely(lambda: self._store.begin(job_id, dispatch, most), "job_not_written")
         if change is None:
             return None
         self._announce(change)
@@ -133,7 +132,7 @@ class Runner:
         return self._decide(job, verdict)
 
     async def _record(self, move: Move) -> None:
-        change = await self._surely(move)
+        change = await surely(move, "job_not_written")
         if change is None:
             return
         self._announce(change)
@@ -228,17 +227,6 @@ class Runner:
         detail = str(again.problem.get("detail", ""))
         why = Postponement(again.reason, detail, now + wait, again.broke)
         return lambda: self._store.postpone(job.id, job.dispatch, why)
-
-    async def _surely(self, write: Callable[[], Awaitable[T]]) -> T:
-        """Write as soon as the disk has room: what happened has happened, so there is no other way out."""
-        tries = 0
-        while True:
-            try:
-                return await write()
-            except InsufficientStorage as error:
-                tries += 1
-                log.warning("job_not_written", detail=error.detail, hint=error.user_hint, tries=tries)
-                await asyncio.sleep(back_off(tries))
 
 
 def _being_cancelled() -> bool:

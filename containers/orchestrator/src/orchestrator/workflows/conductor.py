@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from ai_semble import problems
 from ai_semble.context import adopt_request_id
-from ai_semble.errors import AiSembleError, InsufficientStorage, InternalError
+from ai_semble.errors import AiSembleError, InternalError
 from ai_semble.logs import get_logger
 from ai_semble.schemas.runs import RunState, StepState
 from ai_semble.schemas.workflows import Retry, Step
-from orchestrator.jobs.slots import back_off
+from orchestrator.jobs.surely import surely
 from orchestrator.workflows.errors import StepTimedOut, TooManyItems
 from orchestrator.workflows.graph import call_of, graph_of
 from orchestrator.workflows.known import Known, Shelf
@@ -23,7 +23,6 @@ from orchestrator.workflows.records import ItemRecord, Problem, RunRecord, StepR
 from orchestrator.workflows.rendering import is_true
 from orchestrator.workflows.store import RunStore
 
-T = TypeVar("T")
 log = get_logger(__name__)
 MOST_ITEMS = 1000
 _ONCE = Retry(attempts=1)
@@ -243,7 +242,9 @@ class Conductor:
             reason, problem = "It took longer than its `timeout_s`.", self._problem(late)
         elif outcome is RunState.FAILED:
             problem = self._first_problem()
-        await self._surely(lambda: self._store.end(self.run.id, outcome, reason, outputs, problem))
+        await surely(
+            lambda: self._store.end(self.run.id, outcome, reason, outputs, problem), "run_not_written"
+        )
         log.info("run_ended", run=self.run.id, workflow=self.run.workflow, state=outcome)
 
     def _first_problem(self) -> Problem | None:
@@ -269,7 +270,7 @@ class Conductor:
 
     async def _write_step(self, step: StepRecord, message: str) -> None:
         part = fraction(self._standings())
-        await self._surely(lambda: self._store.put_step(self.run.id, step, part, message))
+        await surely(lambda: self._store.put_step(self.run.id, step, part, message), "run_not_written")
         self._changed(self.run.id)
 
     async def _move(
@@ -279,22 +280,14 @@ class Conductor:
         part = fraction(self._standings())
         changed = replace(item, **changes)
         text = result.decode() if result is not None else None
-        await self._surely(lambda: self._store.put_item(self.run.id, step.name, changed, part, message, text))
+        await surely(
+            lambda: self._store.put_item(self.run.id, step.name, changed, part, message, text),
+            "run_not_written",
+        )
         if result is not None:
             self._known.add(step.name, item.number, result)
         vars(item).update(vars(changed))
         self._changed(self.run.id)
-
-    async def _surely(self, write: Callable[[], Awaitable[T]]) -> T:
-        """Write as soon as the disk has room: what happened has happened."""
-        tries = 0
-        while True:
-            try:
-                return await write()
-            except InsufficientStorage as error:
-                tries += 1
-                log.warning("run_not_written", detail=error.detail, hint=error.user_hint, tries=tries)
-                await asyncio.sleep(back_off(tries))
 
 
 _ENDS: Mapping[StepState, str] = {
